@@ -1,0 +1,39 @@
+# The commands of this repository. Needs make, git and Python >= 3.11 with venv; everything else lands in .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.setup-done
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-python lint bench sync clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+setup: $(STAMP) ## install all that the other commands need into .venv (they call it themselves)
+
+$(STAMP): python/pyproject.toml python/requirements-dev.txt tools/setup
+	@PYTHON="$(PYTHON)" tools/setup
+	@touch $@
+
+demo: $(STAMP) ## watch tasks run on an embedded server
+	@$(BIN)/doshit demo
+
+test: test-python ## run every test
+
+test-python: $(STAMP) ## run the tests of the Python package
+	@cd python && ../$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+lint: $(STAMP) ## check style, types, import layers and the shared protocol files
+	@tools/lint
+
+bench: $(STAMP) ## measure, beside floors of the same run
+	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+sync: $(STAMP) ## copy protocol/lua and protocol/tables into the packages
+	@$(BIN)/python tools/sync.py
+
+clean: ## remove what the other commands made
+	@rm -rf .venv python/dist python/.mypy_cache python/.ruff_cache python/.pytest_cache python/.import_linter_cache python/.hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

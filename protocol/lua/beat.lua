@@ -1,0 +1,24 @@
+-- beat: says that a worker lives. Renews the one lease of all that it holds.
+-- ARGV: now, worker, lease (ms).
+-- Replies: {"ok", how many tasks it holds, ids it is asked to stop} | {"sealed"} (end your runs, start under a new id) |
+--          {"unknown"} (register again: the keys are gone).
+-- Promise: one call per beat whatever is in flight; works at maxmemory; a sealed worker can not come back to life.
+-- Vectors: commands/beat.json
+local worker, lease = ARGV[2], tonumber(ARGV[3])
+
+local STOPS = 100   -- ids a call
+
+local score = redis.call('ZSCORE', workers_key, worker)
+if score and tonumber(score) < 0 then return {'sealed'} end
+local catalog = redis.call('HGET', worker_key(worker), 'catalog')
+if not score or not catalog then return {'unknown'} end
+
+local holds = redis.call('HLEN', held_key(worker))
+
+allow_at_maxmemory()
+redis.call('ZADD', workers_key, now + lease, worker)
+-- What describes a worker fades when nobody keeps it alive.
+redis.call('PEXPIRE', worker_key(worker), lease * 6)
+redis.call('PEXPIRE', app .. 'catalog:' .. catalog, lease * 6)
+local stops = redis.pcall('SPOP', app .. 'stop:' .. worker, STOPS)
+return {'ok', holds, is_error(stops) and {} or stops}

@@ -1,0 +1,269 @@
+-- claim: pending -> executing. Moves up to n ids to executing and takes them for one worker, in one step.
+-- ARGV: now, worker, request, limit, bytes (of args a call), args-cap (bytes of one task's args), lease (ms),
+--       result-ttl, failed-ttl (seconds), count of queues, queues in the order they are served,
+--       then for each id that a wait moved to executing already: its queue, the id.
+-- Replies: {"sealed"} | {"unknown"} (register first) |
+--          {"claimed", looked, tasks, problems}: looked is how many entries were taken off the queues; a task is
+--          {id, queue, claim, function, args, attempts, lost, time-limit, memory-limit, retries, retry-delay,
+--          retry-backoff, traceparent}; a problem is {queue, what Redis said}.
+-- Promise: request is a number that grows with every call of one worker; the same number again answers the same tasks and
+--          takes none, so a lost reply strands nothing. Nothing is popped before it was read. At most 1000 entries of a queue
+--          a call. Refused whole at maxmemory.
+-- Vectors: commands/claim.json
+local worker, request, limit = ARGV[2], tonumber(ARGV[3]), math.min(tonumber(ARGV[4]), 1000)
+local bytes_left, args_cap, lease = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local kept = {ARGV[8], tonumber(ARGV[9])}
+local queue_count = tonumber(ARGV[10])
+
+local HASH_GRACE = 5000       -- ms an id may wait for its hash
+local HASH_LOOK = 250         -- ms between looks
+local WAITING_KEPT = 10000    -- ids that may wait for their hash, a queue
+local WAITING_OLD = 60000     -- ms after which an id that nobody looked at again is a new one
+local LOSSES_ALONE = 2        -- a task this often lost is held one at a time
+local PARKED_NAMES = 100      -- parked functions looked at, a queue
+local NAME_BYTES = 255        -- of a function's name, and of a trace context
+
+local score = redis.call('ZSCORE', workers_key, worker)
+if not score then return {'unknown'} end
+if tonumber(score) < 0 then return {'sealed'} end
+local held = held_key(worker)
+local me = redis.call('HMGET', worker_key(worker), 'request', 'catalog', 'suspect')
+if not me[2] then return {'unknown'} end
+
+local function text(number) return string.format('%d', number) end
+local function trace(value) return value and #value <= NAME_BYTES and value end
+
+-- How a task that is taken is read; args come last because their size is looked at first.
+local FIELDS = {'function', 'attempts', 'lost', 'time-limit', 'memory-limit', 'retries', 'retry-delay', 'retry-backoff',
+  'traceparent', 'args'}
+local function answer(id, queue, claim)
+  local task = redis.pcall('HMGET', task_key(id), unpack(FIELDS))
+  if is_error(task) or not task[1] then return nil end
+  return {id, queue, claim, task[1], task[10] or '', text(count(task[2])), text(count(task[3])), task[4], task[5],
+    task[6], task[7], task[8], trace(task[9])}
+end
+
+if me[1] and request <= count(me[1]) then
+  local tasks, all, mark = {}, redis.call('HGETALL', held), worker .. '/' .. ARGV[3] .. '.'
+  for i = 1, #all, 2 do
+    local claim, queue = parse_held(all[i + 1])
+    if claim and string.sub(claim, 1, #mark) == mark then tasks[#tasks + 1] = answer(all[i], queue, claim) end
+  end
+  table.sort(tasks, function(a, b) return tonumber(string.match(a[3], '%d+$')) < tonumber(string.match(b[3], '%d+$')) end)
+  return {'claimed', 0, tasks, {}}
+end
+
+-- What is decided while reading is done after: every entry of `todo` is {do, id, queue, ...}.
+local todo, takes, problems, looked, suspect = {}, {}, {}, 0, me[3]
+if suspect and redis.call('HEXISTS', held, suspect) == 0 then suspect = false end
+local seen = {}
+
+local MOMENT = '^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%d%d%d%dZ$'
+local LIMITS = {{'time-limit', 9, decimal}, {'memory-limit', 10, whole}, {'retries', 11, whole}, {'retry-delay', 12, decimal},
+  {'retry-backoff', 13, decimal}}
+
+-- The reason why a task can not be run, with its code, or nil.
+local function refusal(task)
+  if not task[1] then return 'bad-task', 'function: missing; HSET the hash with a function before the LPUSH' end
+  if #task[1] > NAME_BYTES then return 'bad-task', 'function: ' .. #task[1] .. ' bytes, at most ' .. NAME_BYTES end
+  for i = 1, #LIMITS do
+    local name, value, good = LIMITS[i][1], task[LIMITS[i][2]], LIMITS[i][3]
+    if value and not good(value) then
+      return 'bad-task', name .. ': not a ' .. (good == whole and 'whole' or 'decimal') .. ' number: ' .. shown(value)
+    end
+  end
+  local ttl, expires = task[7], task[8]
+  if ttl and not is_lifetime(ttl) then
+    return 'bad-task', 'result-ttl: neither seconds nor keep: ' .. shown(ttl)
+  end
+  if expires and not string.match(expires, MOMENT) then
+    return 'bad-task', 'expires: not a time like 2015-12-05T00:19:01.834909Z: ' .. shown(expires)
+  end
+  if expires and count(task[5]) == 0 and expires <= timestamp(now_us) then
+    return 'expired', 'expired at ' .. expires .. ', before a worker was free'
+  end
+end
+
+-- Most of the time these two are empty: asked once a call, not once a task.
+local sizes = {}
+local function is_empty(key)
+  if not sizes[key] then sizes[key] = redis.call('ZCARD', key) end
+  return sizes[key] == 0
+end
+
+local function is_early(queue, id)
+  if is_empty(scheduled_key(queue)) then return false end
+  local due = redis.call('ZSCORE', scheduled_key(queue), id)
+  return due and tonumber(due) > now
+end
+
+-- A pending entry whose task is running: a duplicate if a live worker holds it, or if a foreign one may (no claim, and
+-- it stands in executing). moved: this very entry was moved there by a wait, so it must be found twice.
+local function runs_elsewhere(task, queue, id, moved)
+  if held_by_live(task[3], id) then return true end
+  if task[4] then return false end
+  return #redis.call('LPOS', executing_key(queue), id, 'COUNT', 2) > (moved and 1 or 0)
+end
+
+local function no_hash(queue, id)
+  local waiting = app .. queue .. ':waiting'
+  local first = redis.call('ZSCORE', waiting, id)
+  if first and now - tonumber(first) >= HASH_GRACE then return 'quarantine' end
+  if not first and redis.call('ZCOUNT', waiting, now - WAITING_OLD, '+inf') >= WAITING_KEPT then return 'quarantine' end
+  return 'wait'
+end
+
+-- Judges one entry; true if it was taken.
+local function look(queue, id, moved)
+  looked = looked + 1
+  local function decide(what, ...) todo[#todo + 1] = {what, id, queue, moved, ...} end
+  if seen[id] then return decide('drop') end
+  seen[id] = true
+  if #id > ID_BYTES then return decide('quarantine') end
+  local key = task_key(id)
+  local size = redis.pcall('HSTRLEN', key, 'args')
+  if is_error(size) then return decide('quarantine') end
+  local task = redis.call('HMGET', key, 'function', 'state', 'worker', 'claim', 'attempts', 'lost', 'result-ttl', 'expires',
+    'time-limit', 'memory-limit', 'retries', 'retry-delay', 'retry-backoff', 'reply-to', 'traceparent', size <= args_cap and 'args' or 'state')
+  local state = task[2] or 'pending'
+  if not task[1] and not task[2] and size == 0 and redis.call('EXISTS', key) == 0 then
+    return decide(no_hash(queue, id))
+  end
+  if state == 'finished' or (state == 'executing' and runs_elsewhere(task, queue, id, moved)) or is_early(queue, id) then
+    return decide('drop')
+  end
+  local code, reason = refusal(task)
+  if not code and state ~= 'pending' and state ~= 'executing' then
+    code, reason = 'bad-task', 'state: neither pending, executing nor finished: ' .. shown(state)
+  elseif not code and size > args_cap then
+    code, reason = 'bad-args', 'args: ' .. size .. ' bytes, at most ' .. args_cap
+  end
+  if code then
+    return decide('fail', code, reason, task[7], task[14])
+  end
+  if count(task[6]) >= LOSSES_ALONE then
+    if suspect and suspect ~= id then return decide('later') end
+    suspect = id
+  end
+  bytes_left = bytes_left - size
+  decide('take', task, size)
+  takes[#takes + 1] = todo[#todo]
+  return true
+end
+
+-- One key of a wrong type takes its queue out of this call, and no other.
+local function usable(queue)
+  local kinds = {{pending_key(queue), 'list'}, {executing_key(queue), 'list'}, {scheduled_key(queue), 'zset'},
+    {app .. queue .. ':waiting', 'zset'}, {app .. queue .. ':parked', 'zset'}, {app .. queue .. ':quarantine', 'list'}}
+  for i = 1, #kinds do
+    local key, kind = kinds[i][1], kinds[i][2]
+    if not fits(key, kind) then
+      problems[#problems + 1] = {queue, key .. ' is a ' .. redis.call('TYPE', key).ok .. ', not a ' .. kind}
+      return false
+    end
+  end
+  return true
+end
+local queues, usable_queues = {}, {}
+for i = 1, queue_count do
+  local queue = ARGV[10 + i]
+  -- A queue named twice is looked at once: its entries would be counted off twice.
+  if usable_queues[queue] == nil then
+    usable_queues[queue] = usable(queue)
+    if usable_queues[queue] then queues[#queues + 1] = queue end
+  end
+end
+for i = 11 + queue_count, #ARGV, 2 do
+  local queue, id = ARGV[i], ARGV[i + 1]
+  if usable_queues[queue] and redis.call('LPOS', executing_key(queue), id) then look(queue, id, true) end
+end
+
+local pops, unparks = {}, {}
+-- Looks at entries from the right end of a list while there is room; how many they were.
+local function look_along(queue, list)
+  local wanted = limit - #takes
+  if wanted <= 0 then return 0 end
+  local ids, count_off = redis.call('LRANGE', list, -wanted, -1), 0
+  for k = #ids, 1, -1 do
+    if bytes_left <= 0 then break end
+    look(queue, ids[k])
+    count_off = count_off + 1
+  end
+  return count_off
+end
+
+local function look_at_parked(queue)
+  local functions = redis.call('ZRANGE', app .. queue .. ':parked', 0, PARKED_NAMES - 1)
+  for i = 1, #functions do
+    local list = app .. queue .. ':parked:' .. functions[i]
+    if redis.call('HEXISTS', app .. 'catalog:' .. me[2], functions[i]) == 1 and fits(list, 'list') then
+      unparks[#unparks + 1] = {list, look_along(queue, list), app .. queue .. ':parked', functions[i]}
+    end
+  end
+end
+
+local function look_at(queue)
+  look_at_parked(queue)
+  local popped = look_along(queue, pending_key(queue))
+  if popped > 0 then pops[#pops + 1] = {pending_key(queue), popped} end
+end
+
+for i = 1, #queues do
+  if #takes >= limit or bytes_left <= 0 then break end
+  look_at(queues[i])
+end
+
+-- Everything is read; from here on it is written. The first write may grow memory: at maxmemory nothing has happened yet.
+redis.call('HSET', worker_key(worker), 'request', ARGV[3], 'suspect', suspect or '')
+redis.call('ZADD', workers_key, now + lease, worker)
+if #queues > 0 then redis.pcall('SADD', queues_key, unpack(queues)) end
+local started = timestamp(now_us)
+local tasks, pushed, holds = {}, {}, {}
+
+local act = {}
+function act.drop() end
+function act.quarantine(id, queue) quarantine(queue, id) end
+function act.wait(id, queue)
+  redis.call('ZREMRANGEBYSCORE', app .. queue .. ':waiting', '-inf', now - WAITING_OLD)
+  redis.call('ZADD', app .. queue .. ':waiting', 'NX', now, id)
+  redis.call('ZADD', scheduled_key(queue), now + HASH_LOOK, id)
+end
+function act.later(id, queue) redis.call('ZADD', scheduled_key(queue), now + 1000, id) end
+function act.fail(id, queue, _, code, reason, ttl, reply_to)
+  -- The claim of an earlier run is no longer the one that ended it.
+  redis.call('HDEL', task_key(id), 'claim')
+  settle(id, queue, {'result', 'failed', 'error-code', code, 'error-reason', reason, 'queue', queue}, ttl, reply_to, kept)
+end
+function act.take(id, queue, moved, task)
+  local claim = worker .. '/' .. ARGV[3] .. '.' .. (#tasks + 1)
+  local attempts = text(count(task[5]) + 1)
+  local key = task_key(id)
+  redis.call('HSET', key, 'state', 'executing', 'worker', worker, 'claim', claim, 'executing-created', started,
+    'queue', queue, 'attempts', attempts)
+  redis.call('PERSIST', key)
+  tasks[#tasks + 1] = {id, queue, claim, task[1], task[16] or '', attempts, text(count(task[6])),
+    task[9], task[10], task[11], task[12], task[13], trace(task[15])}
+  holds[#holds + 1] = id
+  holds[#holds + 1] = claim .. ' ' .. queue
+  if not moved then
+    local list = pushed[queue] or {}
+    list[#list + 1] = id
+    pushed[queue] = list
+  end
+end
+
+for i = 1, #todo do
+  local what, id, queue, moved = unpack(todo[i], 1, 4)
+  if moved and what ~= 'take' then redis.call('LREM', executing_key(queue), 1, id) end
+  if what ~= 'wait' and not is_empty(app .. queue .. ':waiting') then redis.call('ZREM', app .. queue .. ':waiting', id) end
+  act[what](id, queue, moved, unpack(todo[i], 5, 8))
+end
+if #holds > 0 then redis.call('HSET', held, unpack(holds)) end
+for queue, ids in pairs(pushed) do redis.call('LPUSH', executing_key(queue), unpack(ids)) end
+for i = 1, #pops do redis.call('LTRIM', pops[i][1], 0, -pops[i][2] - 1) end
+for i = 1, #unparks do
+  redis.call('LTRIM', unparks[i][1], 0, -unparks[i][2] - 1)
+  if redis.call('EXISTS', unparks[i][1]) == 0 then redis.call('ZREM', unparks[i][3], unparks[i][4]) end
+end
+announce()
+return {'claimed', looked, tasks, problems}

@@ -1,0 +1,1 @@
+"""The `doshit` command. Nothing below imports it."""

@@ -1,0 +1,249 @@
+"""A Call for each transition and the values their replies become. Sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from doshit.commands.scripts import SCRIPTS, Script
+from doshit.values.keys import Keys
+
+R = TypeVar("R")
+Arg = bytes | str | int | float
+
+
+class Call(Generic[R]):
+    """One call of a script, and how its reply is read. Safe to send twice, as every script is."""
+
+    __slots__ = ("args", "key", "parse", "script")
+
+    def __init__(
+        self, script: Script, key: str, args: Sequence[Arg], parse: Callable[[Any], R]
+    ) -> None:
+        self.script, self.key, self.args, self.parse = script, key, args, parse
+
+    def evalsha(self) -> tuple[Arg, ...]:
+        return ("EVALSHA", self.script.sha, 1, self.key, *self.args)
+
+    def eval(self) -> tuple[Arg, ...]:
+        """The same with the script's text: what is sent after NOSCRIPT."""
+        return ("EVAL", self.script.source, 1, self.key, *self.args)
+
+
+class Claimed(NamedTuple):
+    """A task that claim gave to this worker. Raw bytes: nobody on this side reads args."""
+
+    id: bytes
+    queue: bytes
+    claim: bytes
+    function: bytes
+    args: bytes
+    attempts: bytes
+    lost: bytes
+    time_limit: bytes | None
+    memory_limit: bytes | None
+    retries: bytes | None
+    retry_delay: bytes | None
+    retry_backoff: bytes | None
+    traceparent: bytes | None
+
+
+class ClaimReply(NamedTuple):
+    """state: "claimed", "sealed" or "unknown". looked: entries taken off the queues. problems: (queue, what Redis said)."""
+
+    state: str
+    looked: int
+    tasks: list[Claimed]
+    problems: list[tuple[str, str]]
+
+
+class Beat(NamedTuple):
+    """state: "ok", "sealed" or "unknown". held: how many tasks Redis says this worker holds. stops: ids to end."""
+
+    state: str
+    held: int
+    stops: list[bytes]
+
+
+class End(NamedTuple):
+    """The end of one run: fields is flat, `result` and its value first."""
+
+    id: bytes
+    claim: bytes
+    fields: Sequence[Arg]
+
+
+def text(value: bytes | str) -> str:
+    """Bytes of Redis as text: what is not UTF-8 survives as surrogates (PEP 383)."""
+    return value if isinstance(value, str) else value.decode("utf-8", "surrogateescape")
+
+
+def _words(reply: list[bytes]) -> list[str]:
+    return [text(word) for word in reply]
+
+
+def _mixed(reply: list[Any]) -> list[Any]:
+    return [text(item) if isinstance(item, bytes) else item for item in reply]
+
+
+def _now(now: int | None) -> Arg:
+    return "" if now is None else now
+
+
+def submit(
+    keys: Keys,
+    queue: str,
+    tasks: Iterable[tuple[Arg, Arg, Arg, Arg, Sequence[Arg]]],
+    *,
+    now: int | None = None,
+) -> Call[list[str]]:
+    """nothing -> pending. tasks: (id, function, args as JSON, delay in seconds or "", flat extra fields) each.
+
+    The reply is a word for each: "created", "exists", "conflict", "wrong-type".
+    """
+    args: list[Arg] = [_now(now), queue]
+    for id, function, raw, delay, fields in tasks:
+        args += (id, function, raw, delay, len(fields) // 2)
+        args += fields
+    return Call(SCRIPTS["submit"], keys.app, args, _words)
+
+
+def _claim_reply(reply: list[Any]) -> ClaimReply:
+    if len(reply) == 1:
+        return ClaimReply(text(reply[0]), 0, [], [])
+    tasks = [Claimed._make(task) for task in reply[2]]
+    return ClaimReply(
+        "claimed",
+        reply[1],
+        tasks,
+        [(text(queue), text(why)) for queue, why in reply[3]],
+    )
+
+
+def claim(
+    keys: Keys,
+    worker: str,
+    request: int,
+    limit: int,
+    queues: Sequence[str],
+    *,
+    moved: Sequence[tuple[str, bytes]] = (),
+    max_bytes: int,
+    args_cap: int,
+    lease_ms: int,
+    result_ttl: int,
+    failed_ttl: int,
+    now: int | None = None,
+) -> Call[ClaimReply]:
+    """pending -> executing. moved: (queue, id) of entries that a wait has moved to executing already."""
+    args: list[Arg] = [
+        _now(now),
+        worker,
+        request,
+        limit,
+        max_bytes,
+        args_cap,
+        lease_ms,
+        result_ttl,
+        failed_ttl,
+        len(queues),
+        *queues,
+    ]
+    for queue, id in moved:
+        args += (queue, id)
+    return Call(SCRIPTS["claim"], keys.app, args, _claim_reply)
+
+
+def finish(
+    keys: Keys,
+    worker: str,
+    ends: Iterable[End],
+    *,
+    result_ttl: int,
+    failed_ttl: int,
+    now: int | None = None,
+) -> Call[list[str]]:
+    """executing -> finished. The reply is a word for each: "finished", "already", "stale"."""
+    args: list[Arg] = [_now(now), worker, result_ttl, failed_ttl]
+    for id, claim_, fields in ends:
+        args += (id, claim_, len(fields) // 2)
+        args += fields
+    return Call(SCRIPTS["finish"], keys.app, args, _words)
+
+
+def release(
+    keys: Keys,
+    worker: str,
+    tasks: Iterable[tuple[bytes, bytes, Arg, bool]],
+    *,
+    now: int | None = None,
+) -> Call[list[str]]:
+    """executing -> pending. tasks in the order they were claimed: (id, claim, delay in seconds or "", whether it began).
+
+    The reply is a word for each: "released", "stale".
+    """
+    args: list[Arg] = [_now(now), worker]
+    for id, claim_, delay, begun in tasks:
+        args += (id, claim_, delay, int(begun))
+    return Call(SCRIPTS["release"], keys.app, args, _words)
+
+
+def park(
+    keys: Keys,
+    worker: str,
+    grace: float,
+    tasks: Iterable[tuple[bytes, bytes, bytes]],
+    *,
+    now: int | None = None,
+) -> Call[list[str]]:
+    """executing -> pending, for functions this worker lacks: (id, claim, function) each. grace in seconds.
+
+    The reply is a word for each: "parked", "waits", "unknown", "stale".
+    """
+    args: list[Arg] = [_now(now), worker, grace]
+    for task in tasks:
+        args += task
+    return Call(SCRIPTS["park"], keys.app, args, _words)
+
+
+def _beat_reply(reply: list[Any]) -> Beat:
+    return (
+        Beat(text(reply[0]), reply[1], reply[2])
+        if len(reply) > 1
+        else Beat(text(reply[0]), 0, [])
+    )
+
+
+def beat(
+    keys: Keys, worker: str, *, lease_ms: int, now: int | None = None
+) -> Call[Beat]:
+    """Renews the lease of a worker."""
+    return Call(SCRIPTS["beat"], keys.app, [_now(now), worker, lease_ms], _beat_reply)
+
+
+def recover(
+    keys: Keys,
+    *,
+    interval_ms: int,
+    losses: int,
+    result_ttl: int,
+    failed_ttl: int,
+    now: int | None = None,
+) -> Call[list[Any]]:
+    """executing -> pending or failed, for what dead workers held and what nobody holds.
+
+    The reply: ["early"], ["amnesty", ms] or ["recovered", sealed, taken back, failed, unclaimed taken back].
+    """
+    return Call(
+        SCRIPTS["recover"],
+        keys.app,
+        [_now(now), interval_ms, losses, result_ttl, failed_ttl],
+        _mixed,
+    )
+
+
+def promote(
+    keys: Keys, *, interval_ms: int, limit: int = 500, now: int | None = None
+) -> Call[list[Any]]:
+    """scheduled -> pending, for what is due. The reply: ["early"] or ["promoted", how many, ms to the next or -1, freed]."""
+    return Call(SCRIPTS["promote"], keys.app, [_now(now), interval_ms, limit], _mixed)

@@ -1,0 +1,144 @@
+"""The errors a user of doshit can meet; knows nothing else of the package.
+
+    DoshitError
+    ├── ConfigurationError      a setting, a name or a target that cannot be used
+    │   ├── BadTask             a function that cannot be a task as it is written
+    │   └── ServerNotFound      no Redis or Valkey server could be found to start
+    ├── BadArguments            a call that its function would refuse; nothing was pushed
+    ├── UnknownFunction         a name that is no registered task here
+    ├── IdConflict              the id is taken by another function or other arguments
+    ├── ResultNotJson           a return value that JSON cannot carry
+    ├── BadValue                bytes in Redis that are not the JSON they should be
+    ├── ServerError             what Redis refused
+    │   ├── NotPermitted        the user of the URL may not run a command that is needed
+    │   ├── ServerUnavailable   nobody answers there
+    │   └── ServerUnsuitable    somebody answers, but doshit cannot work with it
+    └── ResultError             what a waiter can get in place of a result
+        ├── TaskFailed          the task ended, and failed
+        ├── TaskVanished        there is no such task, or no longer
+        └── WaitTimeout         the task has not ended in time (also a TimeoutError)
+
+A message says what is wrong, where, and the next step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+class DoshitError(Exception):
+    """The root of everything doshit raises on purpose."""
+
+
+class ConfigurationError(DoshitError):
+    """A setting, a name or a target that cannot be used."""
+
+
+class BadTask(ConfigurationError):
+    """A function that cannot be a task as it is written."""
+
+
+class ServerNotFound(ConfigurationError):
+    """No Redis or Valkey server could be found to start."""
+
+
+class BadArguments(DoshitError):
+    """A call that its function would refuse. At the caller: nothing was pushed.
+
+    function: its name; parameter: the one at fault, or None; reason: one line that says where.
+    """
+
+    def __init__(
+        self, reason: str, function: str = "", parameter: str | None = None
+    ) -> None:
+        self.function, self.parameter, self.reason = function, parameter, reason
+        super().__init__(f"{function}: {reason}" if function else reason)
+
+
+class UnknownFunction(DoshitError):
+    """A name that is no registered task here."""
+
+
+class IdConflict(DoshitError):
+    """The id is taken by another function or other arguments.
+
+    id: the id. An id is the idempotency key of its task as long as the task's hash lives.
+    handles: after enqueue_many, the handles of what was submitted all the same, in order, None at each conflict.
+    """
+
+    def __init__(self, id: str, handles: Sequence[Any] = ()) -> None:
+        self.id, self.handles = id, handles
+        super().__init__(
+            f"task id {id!r} is taken by another function or other arguments; "
+            f"choose another id, or read that task with `doshit show {id}`"
+        )
+
+
+class ResultNotJson(DoshitError):
+    """A return value that JSON cannot carry. The message says where in the value and why."""
+
+
+class BadValue(DoshitError):
+    """Bytes in Redis that are not the JSON they should be."""
+
+
+class ServerError(DoshitError):
+    """What Redis refused: the message is Redis's own, with the next step where one is known."""
+
+
+class NotPermitted(ServerError):
+    """The user of the URL may not run a command that is needed, or not on this key or channel."""
+
+
+class ServerUnavailable(ServerError):
+    """Nobody answers there; the message says what was tried and the ways to get a server."""
+
+
+class ServerUnsuitable(ServerError):
+    """Somebody answers, but doshit cannot work with it: too old, a cluster, a replica."""
+
+
+class ResultError(DoshitError):
+    """What a waiter can get in place of a result. id: the task's."""
+
+    def __init__(self, message: str, id: str) -> None:
+        self.id = id
+        super().__init__(message)
+
+
+class TaskFailed(ResultError):
+    """The task ended, and failed.
+
+    id; code: one word of protocol/tables/errors.json, for example "exception" or "bad-args"; reason: one line for a
+    person; remote_traceback: the traceback of the run as text, or "".
+    """
+
+    def __init__(
+        self, id: str, code: str, reason: str, remote_traceback: str = ""
+    ) -> None:
+        self.code, self.reason, self.remote_traceback = code, reason, remote_traceback
+        super().__init__(f"task {id} failed ({code}): {reason}", id)
+        if remote_traceback:
+            self.add_note(f"where it ran:\n{remote_traceback.rstrip()}")
+
+
+class TaskVanished(ResultError):
+    """There is no such task, or no longer: its hash expired or was deleted."""
+
+    def __init__(self, id: str) -> None:
+        super().__init__(
+            f"task {id} is not in Redis: it was never submitted, or its result has expired; submit it again if you need it",
+            id,
+        )
+
+
+class WaitTimeout(ResultError, TimeoutError):
+    """The task has not ended in time; it goes on. seconds: how long was waited."""
+
+    def __init__(self, id: str, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(
+            f"task {id} has not ended within {seconds:g} s; it goes on: wait again, or look with `doshit show {id}`",
+            id,
+        )

@@ -1,0 +1,202 @@
+"""The sync face: calls, commands and subscriptions that wait for their answers. Safe in threads and after fork."""
+
+from __future__ import annotations
+
+import select
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, TypeVar
+
+import redis
+import redis.exceptions
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+from doshit.commands import SCRIPTS, Call
+from doshit.transport.connect import (
+    COMMON,
+    CONNECT_TIMEOUT,
+    check_url,
+    judge_server,
+    refusal,
+    translate,
+)
+from doshit.transport.link import Link, LinkLost
+
+R = TypeVar("R")
+_LOST = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
+
+
+class SyncFace:
+    """One server, over a pool of connections. Every method raises a ServerError when Redis refuses or is away.
+
+    A command that is sent here may be sent twice after a lost reply, so only what is safe to repeat comes this way.
+    """
+
+    def __init__(self, url: str, timeout: float = 10.0) -> None:
+        self.url = check_url(url)
+        retry = Retry(ExponentialBackoff(cap=1.0, base=0.05), 4)
+        self._redis = redis.Redis.from_url(
+            url,
+            **COMMON,
+            socket_timeout=timeout,
+            retry=retry,
+            retry_on_error=list(_LOST),
+        )
+
+    def call(self, call: Call[R]) -> R:
+        """Runs one transition and returns its reply, read."""
+        try:
+            reply = self._redis.execute_command(*call.evalsha())
+        except redis.exceptions.NoScriptError:
+            reply = self.command(*call.eval())
+        except (redis.exceptions.RedisError, OSError) as error:
+            raise translate(error, self.url) from None
+        return call.parse(reply)
+
+    def calls(self, calls: Sequence[Call[R]]) -> list[R]:
+        """Runs several in one round trip."""
+        if len(calls) == 1:
+            return [self.call(calls[0])]
+        commands = [call.evalsha() for call in calls]
+        try:
+            replies = self._pipeline(commands)
+        except redis.exceptions.NoScriptError:
+            # What was done before the refusal is done again, as every script may be.
+            for script in {call.script.name for call in calls}:
+                self.command("SCRIPT LOAD", SCRIPTS[script].source)
+            replies = self.pipeline(commands)
+        except (redis.exceptions.RedisError, OSError) as error:
+            raise translate(error, self.url) from None
+        return [call.parse(reply) for call, reply in zip(calls, replies, strict=True)]
+
+    def command(self, *args: bytes | str | float) -> Any:
+        """Runs one plain command."""
+        try:
+            return self._redis.execute_command(*args)
+        except (redis.exceptions.RedisError, OSError) as error:
+            raise translate(error, self.url) from None
+
+    def pipeline(
+        self, commands: Sequence[Sequence[bytes | str | int | float]]
+    ) -> list[Any]:
+        """Runs plain commands in one round trip. Raises the first refusal; the others have run all the same."""
+        try:
+            return self._pipeline(commands)
+        except (redis.exceptions.RedisError, OSError) as error:
+            raise translate(error, self.url) from None
+
+    def _pipeline(
+        self, commands: Sequence[Sequence[bytes | str | int | float]]
+    ) -> list[Any]:
+        pipeline = self._redis.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command)
+        return pipeline.execute()
+
+    def check(self, prefix: str) -> None:
+        """Raises ServerUnavailable or ServerUnsuitable if this server will not do. A user who may not INFO is let through."""
+        try:
+            info = self._redis.info("everything")
+        except redis.exceptions.NoPermissionError:
+            return
+        except (redis.exceptions.RedisError, OSError) as error:
+            raise translate(error, self.url) from None
+        judge_server(info, self.url, prefix)
+
+    def subscribe(self, channels: Sequence[str]) -> Subscription:
+        """A subscription on a connection of its own."""
+        return Subscription(self.url, channels)
+
+    def close(self) -> None:
+        self._redis.close()
+
+
+class Subscription:
+    """Messages of some channels on a connection of its own.
+
+    One thread at a time opens and reads; any thread may add and drop channels meanwhile, which never blocks.
+    """
+
+    def __init__(self, url: str, channels: Sequence[str]) -> None:
+        self._link = Link(url, "doshit-waiter")
+        self._channels = set(channels)
+        # TLS has one state for both directions, so reading and writing exclude each other; waiting does not.
+        self._using = threading.Lock()
+
+    @property
+    def is_open(self) -> bool:
+        return self._link.is_open
+
+    def open(self) -> None:
+        """Connects and subscribes; when it returns no later message can be missed. Raises ServerError."""
+        with self._using:
+            self._link.connect()
+            asked = tuple(self._channels)
+            self._send("SUBSCRIBE", *asked)
+        confirmed = 0
+        while confirmed < len(asked):
+            if not self._wait(CONNECT_TIMEOUT):
+                self.close()
+                raise translate(
+                    redis.exceptions.TimeoutError("no answer to SUBSCRIBE"),
+                    self._link.url,
+                )
+            confirmed += sum(reply[0] == b"subscribe" for reply in self._receive())
+
+    def add(self, channel: str) -> None:
+        """Asks for one more channel, now if this is open. `events` tells when its messages can be missed no more."""
+        with self._using:
+            self._channels.add(channel)
+            if self._link.is_open:
+                self._send("SUBSCRIBE", channel)
+
+    def drop(self, channel: str) -> None:
+        """Asks for no more messages of a channel; some may still be under way."""
+        with self._using:
+            self._channels.discard(channel)
+            if self._link.is_open:
+                self._send("UNSUBSCRIBE", channel)
+
+    def events(self, seconds: float) -> list[tuple[bytes, bytes, bytes | int]]:
+        """What arrives within so many seconds, at once when there is something, else [].
+
+        Each is (b"message", channel, payload), or (b"subscribe" or b"unsubscribe", channel, how many there are now).
+        Raises ServerError when cut off; open() makes it whole again.
+        """
+        return self._receive() if self._wait(seconds) else []
+
+    def _send(self, *command: str) -> None:
+        # The one who reads will meet the loss, and is the one who can mend it.
+        with suppress(LinkLost):
+            self._link.send(command)
+
+    def _wait(self, seconds: float) -> bool:
+        if self._link.has_buffered() or not self._link.is_open:
+            return True
+        poller = select.poll()
+        poller.register(
+            self._link.fileno(),
+            select.POLLIN | (select.POLLOUT if self._link.wants_write else 0),
+        )
+        return bool(poller.poll(max(0.0, seconds) * 1000))
+
+    def _receive(self) -> list[Any]:
+        try:
+            with self._using:
+                self._link.flush()
+                replies = self._link.receive()
+        except LinkLost as error:
+            raise translate(
+                redis.exceptions.ConnectionError(str(error)), self._link.url
+            ) from None
+        for reply in replies:
+            if not isinstance(reply, list):
+                self.close()
+                raise translate(refusal(reply), self._link.url)
+        return replies
+
+    def close(self) -> None:
+        with self._using:
+            self._link.close()

@@ -1,0 +1,139 @@
+"""The supervisor's end of one child: hands it runs, takes back what it has not begun, reads its reports. Decides nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from doshit.commands import Claimed
+from doshit.worker.wire import READY, FrameReader, frame, read_tokens, tokens
+
+# (task, kind, microseconds, payload), as wire.py says of a child's messages.
+Report = tuple[Claimed, int, int, Any]
+
+
+class Child:
+    """One warm process. runs: what it was given and has neither reported nor given back, in order; the first is running."""
+
+    def __init__(self, number: int, on_change: Callable[[Child], None]) -> None:
+        self.number = number
+        self.pid: int | None = None
+        self.ready = False
+        self.retiring = False
+        self.gone = False
+        self.runs: dict[int, Claimed] = {}
+        self.progress_at = time.monotonic()
+        self._on_change = on_change
+        self._next = 1
+        self._out = bytearray()
+        self._reader = FrameReader()
+        self._channel, self._their_channel = socket.socketpair()
+        self._token_read, self._token_write = os.pipe()
+        for fd in (self._token_read, self._token_write):
+            # The read end is shared with the child: whoever finds it empty must not wait, for the other may have been first.
+            os.set_blocking(fd, False)
+        self._channel.setblocking(False)
+
+    def descriptors(self) -> tuple[int, int]:
+        """What the fork server hands to the new process: its end of the channel, the pipe of tokens."""
+        return self._their_channel.fileno(), self._token_read
+
+    def handed_over(self) -> None:
+        """The new process has its descriptors: ours of its end is closed, so that its death is seen as an end of file."""
+        self._their_channel.close()
+
+    def fileno(self) -> int:
+        return self._channel.fileno()
+
+    @property
+    def idle(self) -> bool:
+        return self.ready and not self.retiring and not self.runs
+
+    @property
+    def wants_write(self) -> bool:
+        return bool(self._out)
+
+    def give(self, tasks: Sequence[Claimed]) -> None:
+        """Hands it a batch: one frame, then a token for each run."""
+        if not self.runs:
+            self.progress_at = time.monotonic()
+        first = self._next
+        self._next += len(tasks)
+        sequence = range(first, self._next)
+        jobs = [
+            (n, t.id, t.function, t.args, t.claim, t.attempts)
+            for n, t in zip(sequence, tasks, strict=True)
+        ]
+        self.runs.update(zip(sequence, tasks, strict=True))
+        self._out += frame(jobs)
+        self.flush()
+        os.write(self._token_write, tokens(sequence))
+
+    def flush(self) -> None:
+        """Writes what the channel takes now. A child that is gone is seen when it is read."""
+        was_waiting = bool(self._out)
+        while self._out:
+            try:
+                sent = self._channel.send(self._out)
+            except BlockingIOError:
+                break
+            except OSError:
+                self._out.clear()
+                break
+            del self._out[:sent]
+        if was_waiting and self._out:
+            self._on_change(self)
+
+    def take_back(self) -> list[Claimed]:
+        """The runs it has not begun, oldest first; from now on they are not its own."""
+        try:
+            data = os.read(self._token_read, 65536)
+        except BlockingIOError:
+            return []
+        return [self.runs.pop(sequence) for sequence in read_tokens(data)]
+
+    def receive(self) -> tuple[list[Report], list[tuple[int, Any]]]:
+        """Its reports since the last time, and its notices (kind, payload). Sets gone at the end of its stream."""
+        reports: list[Report] = []
+        notices: list[tuple[int, Any]] = []
+        while not self.gone:
+            try:
+                data = self._channel.recv(1 << 18)
+            except BlockingIOError:
+                break
+            except OSError:
+                data = b""
+            if not data:
+                self.gone = True
+                break
+            for sequence, kind, micros, payload in self._reader.feed(data):
+                if sequence:
+                    reports.append((self.runs.pop(sequence), kind, micros, payload))
+                else:
+                    notices.append((kind, payload))
+            if len(data) < 1 << 18:
+                break
+        if reports or notices:
+            self.progress_at = time.monotonic()
+            self.ready = self.ready or any(kind == READY for kind, _ in notices)
+        return reports, notices
+
+    def kill(self) -> None:
+        """SIGKILL. Its end comes like any other."""
+        if self.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Closes our ends: a living child ends when it next asks for a token."""
+        self._channel.close()
+        self._their_channel.close()
+        for fd in (self._token_read, self._token_write):
+            with contextlib.suppress(OSError):
+                os.close(fd)
+        self._token_read = self._token_write = -1

@@ -1,0 +1,121 @@
+"""Gives claimed tasks to children in small batches, and moves them on when a run turns out long. Speaks to no Redis."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from doshit.commands import Claimed
+from doshit.worker.supervisor.children import Child, Report
+from doshit.worker.supervisor.estimate import BATCH_WORTH, Estimate
+
+STEAL_AFTER = (
+    0.002  # seconds a run lasts before what waits behind it goes to an idle child
+)
+HAND_BACK_AFTER = (
+    0.1  # seconds that all children are stuck before what waits goes back to Redis
+)
+
+
+class Dispatcher:
+    """What this worker holds and has not ended: ready, and what children were given."""
+
+    def __init__(self) -> None:
+        self.ready: deque[Claimed] = deque()
+        self.children: dict[int, Child] = {}
+        self.estimate = Estimate()
+
+    def add(self, tasks: Iterable[Claimed]) -> None:
+        self.ready.extend(tasks)
+
+    def learn(self, report: Report) -> None:
+        self.estimate.learn(report[0].function, report[2] / 1e6)
+
+    def outstanding(self) -> int:
+        return len(self.ready) + sum(
+            len(child.runs) for child in self.children.values()
+        )
+
+    def _serving(self) -> list[Child]:
+        return [
+            child
+            for child in self.children.values()
+            if child.ready and not child.retiring and not child.gone
+        ]
+
+    def _flowing(self, now: float) -> list[Child]:
+        """Children that are idle, or whose run is not a long one: only they have room."""
+        return [
+            c
+            for c in self._serving()
+            if not c.runs or now - c.progress_at < BATCH_WORTH
+        ]
+
+    def free_children(self) -> int:
+        return sum(child.idle for child in self.children.values())
+
+    def room(self, now: float) -> int:
+        """How many more tasks may be claimed: two batches a child when runs are short, so that none waits for Redis."""
+        batch = self.estimate.batch()
+        flowing = self._flowing(now)
+        held = len(self.ready) + sum(len(child.runs) for child in flowing)
+        return max(0, len(flowing) * (batch if batch == 1 else 2 * batch) - held)
+
+    def dispatch(self, now: float) -> None:
+        """Hands ready tasks out, fairly among the children that have room."""
+        while self.ready:
+            batch = self.estimate.batch()
+            flowing = self._flowing(now)
+            child = min(flowing, key=lambda c: len(c.runs), default=None)
+            if child is None or len(child.runs) >= batch:
+                return
+            share = -(-len(self.ready) // len(flowing))
+            tasks = self._take(min(share, batch), idle=not child.runs)
+            if not tasks:
+                return
+            child.give(tasks)
+
+    def _take(self, most: int, idle: bool) -> list[Claimed]:
+        """Tasks that are together worth a batch. One that may be long goes alone, and to an idle child only."""
+        tasks: list[Claimed] = []
+        worth = 0.0
+        while self.ready and len(tasks) < most:
+            cost = self.estimate.of(self.ready[0].function)
+            if (tasks or not idle) and worth + cost >= BATCH_WORTH:
+                break
+            worth += cost
+            tasks.append(self.ready.popleft())
+        return tasks
+
+    def steal(self, now: float) -> None:
+        """While a child is idle nothing waits behind a long run of another."""
+        if self.ready or not self.free_children():
+            return
+        for child in self._serving():
+            if len(child.runs) > 1 and now - child.progress_at >= STEAL_AFTER:
+                self.ready.extend(child.take_back())
+
+    def stuck(self, now: float) -> list[Claimed]:
+        """What waits while every child has been in one run for long: another worker may be free."""
+        serving = self._serving()
+        if not serving or any(
+            not c.runs or now - c.progress_at < HAND_BACK_AFTER for c in serving
+        ):
+            return []
+        return self.take_all_back()
+
+    def take_all_back(self) -> list[Claimed]:
+        """Everything that has not begun, oldest first."""
+        back = [task for child in self.children.values() for task in child.take_back()]
+        back += self.ready
+        self.ready.clear()
+        return back
+
+    def wake_in(self, now: float) -> float:
+        """Seconds until steal or stuck may have something to do."""
+        waiting = bool(self.ready) or any(
+            len(child.runs) > 1 for child in self.children.values()
+        )
+        if not waiting:
+            return 3600.0
+        return STEAL_AFTER if self.free_children() else HAND_BACK_AFTER

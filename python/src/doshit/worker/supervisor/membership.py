@@ -1,0 +1,130 @@
+"""The worker's name in Redis: registers it, describes it, keeps its lease, takes it away. Touches no task."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import re
+import secrets
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from doshit.commands import Beat, beat
+from doshit.values.keys import Keys
+from doshit.values.states import BEAT, LEASE_MS, PROTOCOL_VERSION
+from doshit.values.times import format_timestamp
+from doshit.worker.supervisor.session import Refused, Session
+
+
+def new_worker_id() -> str:
+    """A name that says where, and is new for each start: host-pid-random."""
+    host = re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname())[:40] or "host"
+    return f"{host}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+class Membership:
+    """One worker among the workers. on_sealed hears that it was taken for dead; on_held hears what Redis says it holds."""
+
+    def __init__(
+        self, session: Session, keys: Keys, queues: Sequence[str], concurrency: int
+    ) -> None:
+        self._session, self._keys, self._queues, self._concurrency = (
+            session,
+            keys,
+            queues,
+            concurrency,
+        )
+        self.id = new_worker_id()
+        self.on_sealed: Callable[[], None] = lambda: None
+        self.on_held: Callable[[int], None] = lambda held: None
+        self._catalog: Mapping[str, str] = {}
+        self._sha = ""
+        self._started = format_timestamp(datetime.now(UTC))
+        self._next = 0.0
+        self._asked = False
+
+    def publish(self, catalog: Mapping[str, str]) -> None:
+        """Takes the functions this worker serves: name to JSON. They are told to Redis by the next register()."""
+        self._catalog = catalog
+        self._sha = hashlib.sha256(
+            json.dumps(dict(sorted(catalog.items()))).encode()
+        ).hexdigest()[:16]
+
+    def register(self) -> None:
+        """Tells Redis who this is. The lease begins with the beat that follows."""
+        about = {
+            "host": socket.gethostname(), "pid": os.getpid(), "started": self._started, "queues": ",".join(self._queues),
+            "concurrency": self._concurrency, "language": f"python {platform.python_version()}", "version": _version(),
+            "catalog": self._sha,
+        }  # fmt: skip
+        keys, life = self._keys, LEASE_MS * 6
+        catalog = [part for pair in self._catalog.items() for part in pair]
+        commands: list[Sequence[Any]] = [
+            ("SET", keys.protocol, PROTOCOL_VERSION, "NX"),
+            ("SADD", keys.queues, *self._queues),
+            ("HSET", keys.catalog(self._sha), *catalog),
+            ("PEXPIRE", keys.catalog(self._sha), life),
+            (
+                "HSET",
+                keys.worker(self.id),
+                *(part for pair in about.items() for part in pair),
+            ),
+            ("PEXPIRE", keys.worker(self.id), life),
+            # A lease that is not over, in any clock; the beat sets the real one. NX: a sealed name stays sealed.
+            ("ZADD", keys.workers, "NX", int(time.time() * 1000) + LEASE_MS, self.id),
+        ]
+        for command in commands:
+            self._session.call(command, lambda reply: None)
+        self._send()
+
+    def begin_again(self) -> None:
+        """A new name, after the old one was sealed."""
+        self.id = new_worker_id()
+        self.register()
+
+    def tick(self, now: float) -> None:
+        """Beats when it is time."""
+        if now >= self._next and not self._asked:
+            self._next = now + BEAT
+            self._send()
+
+    def _send(self) -> None:
+        self._asked = True
+        worker = self.id
+        self._session.call(
+            beat(self._keys, worker, lease_ms=LEASE_MS),
+            lambda reply: self._heard(reply, worker),
+        )
+
+    def _heard(self, reply: Beat | Refused, worker: str) -> None:
+        self._asked = False
+        if isinstance(reply, Refused) or worker != self.id:
+            return
+        if reply.state == "unknown":
+            self.register()
+        elif reply.state == "sealed":
+            self.on_sealed()
+        else:
+            self.on_held(reply.held)
+
+    def leave(self) -> None:
+        """Takes the name away; nothing may be held any more."""
+        for command in (
+            ("ZREM", self._keys.workers, self.id),
+            ("DEL", self._keys.worker(self.id)),
+        ):
+            self._session.call(command, lambda reply: None)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("doshit")
+    except PackageNotFoundError:
+        return "0"

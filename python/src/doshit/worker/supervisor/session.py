@@ -1,0 +1,169 @@
+"""Keeps the worker's command connection: sends calls, hands out replies, reconnects and sends again. Decides nothing of tasks.
+
+Every call is safe to send twice (the scripts' promise), so after a lost connection all that was not answered is sent again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import hiredis
+
+from doshit.commands import Call
+from doshit.errors import ServerError
+from doshit.transport import Link, LinkLost
+from doshit.values.backoff import backoff
+
+log = logging.getLogger("doshit.worker")
+
+Done = Callable[[Any], None]
+# Passing states of a server: the call is sent again a little later.
+_PASSING = (
+    "LOADING",
+    "BUSY",
+    "TRYAGAIN",
+    "MASTERDOWN",
+    "CLUSTERDOWN",
+    "UNBLOCKED",
+    "MISCONF",
+    "NOREPLICAS",
+)
+_RETRY_AFTER = 0.5
+_DEADLINE = 20.0
+
+
+class Refused(ServerError):
+    """What Redis said to one call; the connection goes on."""
+
+
+class Session:
+    """One command connection. on_wake is called from another thread when a reconnect has ended."""
+
+    def __init__(self, url: str, name: str, on_wake: Callable[[], None]) -> None:
+        self._url, self._name, self._on_wake = url, name, on_wake
+        self._link = Link(url, name)
+        self._unanswered: deque[tuple[Call[Any] | Sequence[Any], Done]] = deque()
+        self._later: list[tuple[float, Call[Any] | Sequence[Any], Done]] = []
+        self._next_link: Link | None = None
+        self._connecting: threading.Thread | None = None
+        self._tries = 0
+        self._quiet_since = 0.0
+
+    def connect(self) -> None:
+        """The first connection, blocking. Raises ServerError."""
+        self._link.connect()
+
+    @property
+    def is_up(self) -> bool:
+        return self._link.is_open
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._unanswered)
+
+    def fileno(self) -> int:
+        return self._link.fileno()
+
+    def call(self, call: Call[Any] | Sequence[Any], done: Done) -> None:
+        """Sends a call (or a plain command that is safe to send twice). done hears its reply, or a Refused."""
+        if not self._unanswered:
+            self._quiet_since = time.monotonic()
+        self._unanswered.append((call, done))
+        if self._link.is_open:
+            self._link.put(call.evalsha() if isinstance(call, Call) else call)
+
+    def flush(self) -> None:
+        """Writes what was put; call it once a turn, so that several calls share a packet."""
+        if self._link.wants_write:
+            self._guard(self._link.flush)
+
+    def receive(self) -> None:
+        """Reads the replies that are there and hands them out."""
+        replies = self._guard(self._link.receive)
+        if replies:
+            self._quiet_since = time.monotonic()
+            for reply in replies:
+                call, done = self._unanswered.popleft()
+                self._answer(call, done, reply)
+
+    def _answer(self, call: Call[Any] | Sequence[Any], done: Done, reply: Any) -> None:
+        if not isinstance(reply, hiredis.ReplyError):
+            done(call.parse(reply) if isinstance(call, Call) else reply)
+            return
+        words = str(reply)
+        if words.startswith("NOSCRIPT") and isinstance(call, Call):
+            self._unanswered.append((call, done))
+            if self._link.is_open:
+                self._link.put(call.eval())
+        elif words.startswith(_PASSING):
+            self._later.append((time.monotonic() + _RETRY_AFTER, call, done))
+        elif words.startswith("READONLY"):
+            self._later.append((time.monotonic() + _RETRY_AFTER, call, done))
+            self.drop("the server became a read-only replica")
+        else:
+            done(Refused(words))
+
+    def _guard(self, io: Callable[[], Any]) -> Any:
+        try:
+            return io()
+        except LinkLost as error:
+            self.drop(str(error))
+            return None
+
+    def drop(self, why: str) -> None:
+        """Gives the connection up; a new one is made in the background."""
+        log.warning("lost Redis (%s); reconnecting, runs go on", why)
+        self._link.close()
+
+    def tick(self, now: float) -> None:
+        """Deadlines, retries, reconnecting: called every turn, cheap when there is nothing to do."""
+        if self._next_link is not None:
+            self._take_over()
+        if not self._link.is_open:
+            self._reconnect()
+            return
+        if self._unanswered and now - self._quiet_since > _DEADLINE:
+            self.drop(f"no answer for {_DEADLINE:g} s")
+        if self._later:
+            due = [entry for entry in self._later if entry[0] <= now]
+            self._later = [entry for entry in self._later if entry[0] > now]
+            for _, call, done in due:
+                self.call(call, done)
+
+    def _reconnect(self) -> None:
+        if self._connecting is not None and self._connecting.is_alive():
+            return
+        self._connecting = threading.Thread(target=self._connect_again, daemon=True)
+        self._connecting.start()
+
+    def _connect_again(self) -> None:
+        # In a thread of its own because name look-up and TLS block; it only makes the Link, the loop's thread takes it over.
+        time.sleep(backoff(self._tries, 0.05, ceiling=2.0))
+        self._tries += 1
+        link = Link(self._url, self._name)
+        try:
+            link.connect()
+        except ServerError as error:
+            if self._tries in (1, 10) or self._tries % 60 == 0:
+                log.warning("%s", error)
+        else:
+            self._next_link = link
+        self._on_wake()
+
+    def _take_over(self) -> None:
+        assert self._next_link is not None
+        self._link, self._next_link, self._tries = self._next_link, None, 0
+        self._quiet_since = time.monotonic()
+        log.info(
+            "connected to Redis again; %d calls are sent again", len(self._unanswered)
+        )
+        for call, _ in self._unanswered:
+            self._link.put(call.evalsha() if isinstance(call, Call) else call)
+
+    def close(self) -> None:
+        self._link.close()

@@ -1,0 +1,44 @@
+"""What a worker is told by its command line. Reads no environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+from doshit.values.states import RESULT_TTL
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One worker. None: the target's app says, or the default named beside it.
+
+    target: tasks.py, a module, or module:app; queues: served in this order; concurrency: children (the CPUs this process
+    may use); result_ttl: seconds a successful task's hash is kept; unknown_grace: seconds a function that nobody serves
+    may wait for somebody; grace: seconds that runs get to end after a stop was asked for (Docker kills after 10);
+    recycle_runs, recycle_growth: a child is replaced after so many runs, or bytes of growth.
+    """
+
+    target: str
+    queues: tuple[str, ...] = ()
+    concurrency: int | None = None
+    url: str | None = None
+    prefix: str | None = None
+    burst: bool = False
+    result_ttl: int = RESULT_TTL
+    unknown_grace: float = 30.0
+    reload: bool = False
+    verbose: bool = False
+    log_format: Literal["console", "json"] = "console"
+    recycle_runs: int | None = None
+    recycle_growth: int = 256 << 20
+    grace: float = 8.0
+
+
+def default_concurrency() -> int:
+    """One child for each CPU that this process may use."""
+    return (
+        len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count() or 1
+    )

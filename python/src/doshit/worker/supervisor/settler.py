@@ -1,0 +1,168 @@
+"""Turns what became of runs into transitions, and sends them grouped: finish, release, park. Runs nothing, takes nothing."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from doshit.commands import Call, Claimed, End, finish, park, release
+from doshit.values.keys import Keys
+from doshit.values.states import FAILED_TTL, ErrorCode
+from doshit.worker.supervisor.children import Report
+from doshit.worker.supervisor.session import Refused, Session
+from doshit.worker.wire import RETURNED
+
+log = logging.getLogger("doshit.worker")
+
+FINISH_MOST = 250  # ends a call
+_RETRY_AFTER = 0.5
+
+
+def fields_of(report: Report) -> Sequence[bytes | str]:
+    """The fields that a report becomes."""
+    _, kind, _, payload = report
+    if kind == RETURNED:
+        return ("result", "successful", "result-value", payload)
+    code, reason, trace = payload
+    return failure(code, reason, trace)
+
+
+def failure(code: str, reason: str, trace: str = "") -> Sequence[str]:
+    """The fields of a failed task."""
+    fields = ("result", "failed", "error-code", code, "error-reason", reason)
+    return (*fields, "error-exception", trace) if trace else fields
+
+
+class Settler:
+    """The ends of this worker's runs on their way to Redis. unsettled: how many are not confirmed yet."""
+
+    def __init__(
+        self, session: Session, keys: Keys, worker: Callable[[], str], result_ttl: int
+    ) -> None:
+        self._session, self._keys, self._worker, self._result_ttl = (
+            session,
+            keys,
+            worker,
+            result_ttl,
+        )
+        self._ends: list[End] = []
+        self._first_at = 0.0
+        self._retry_at = 0.0
+        self.unsettled = 0
+        self.on_settled: Callable[[], None] = lambda: None
+
+    def end(self, report: Report) -> None:
+        """Takes one report."""
+        self._add(report[0], fields_of(report))
+
+    def fail(self, task: Claimed, code: ErrorCode, reason: str) -> None:
+        """Ends a task that has no report: its run left none."""
+        self._add(task, failure(code, reason))
+
+    def _add(self, task: Claimed, fields: Sequence[bytes | str]) -> None:
+        if not self._ends:
+            self._first_at = time.monotonic()
+        self._ends.append(End(task.id, task.claim, fields))
+        self.unsettled += 1
+
+    def waiting(self) -> int:
+        return len(self._ends)
+
+    def age(self, now: float) -> float:
+        """Seconds that the first of the waiting ends has waited."""
+        return now - self._first_at if self._ends else 0.0
+
+    def flush(self, now: float) -> None:
+        """Sends all that has arrived, in calls of bounded size."""
+        if now < self._retry_at:
+            return
+        while self._ends:
+            ends, self._ends = self._ends[:FINISH_MOST], self._ends[FINISH_MOST:]
+            call = finish(
+                self._keys,
+                self._worker(),
+                ends,
+                result_ttl=self._result_ttl,
+                failed_ttl=FAILED_TTL,
+            )
+            self._session.call(call, partial(self._settled, ends))
+
+    def _settled(self, ends: list[End], words: list[str] | Refused) -> None:
+        if isinstance(words, Refused):
+            log.error("finish was refused, trying again: %s", words)
+            self._ends = ends + self._ends
+            self._retry_at = time.monotonic() + _RETRY_AFTER
+            return
+        self.unsettled -= len(ends)
+        for end, word in zip(ends, words, strict=True):
+            if word == "stale":
+                log.warning(
+                    "task %s: its end came too late, another run owns it",
+                    end.id.decode(errors="replace"),
+                )
+        self.on_settled()
+
+    def release(self, tasks: Sequence[Claimed], begun: bool = False) -> None:
+        """Gives tasks back to the front of their queues, in order."""
+        if not tasks:
+            return
+        self.unsettled += len(tasks)
+        self._send(
+            release(
+                self._keys, self._worker(), [(t.id, t.claim, "", begun) for t in tasks]
+            ),
+            len(tasks),
+        )
+
+    def _send(self, call: Call[list[str]], count: int) -> None:
+        def done(words: list[str] | Refused) -> None:
+            if isinstance(words, Refused):
+                log.error("%s was refused: %s", call.script.name, words)
+            self.unsettled -= count
+            self.on_settled()
+
+        self._session.call(call, done)
+
+    def park(
+        self, tasks: Sequence[Claimed], grace: float, known: frozenset[bytes]
+    ) -> None:
+        """Sets aside tasks whose function this worker lacks; fails those whose grace is over."""
+        if not tasks:
+            return
+        self.unsettled += len(tasks)
+
+        def done(words: list[str] | Refused) -> None:
+            self.unsettled -= len(tasks)
+            if isinstance(words, Refused):
+                log.error("park was refused: %s", words)
+                return
+            for task, word in zip(tasks, words, strict=True):
+                if word == "unknown":
+                    self.fail(
+                        task,
+                        ErrorCode.UNKNOWN_FUNCTION,
+                        unknown_reason(task.function, known),
+                    )
+
+        self._session.call(
+            park(
+                self._keys,
+                self._worker(),
+                grace,
+                [(t.id, t.claim, t.function) for t in tasks],
+            ),
+            done,
+        )
+
+
+def unknown_reason(function: bytes, known: frozenset[bytes]) -> str:
+    """One line that names the function and the nearest ones there are."""
+    name = function.decode(errors="backslashreplace")
+    names = sorted(one.decode(errors="backslashreplace") for one in known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    shown = near or names[:5]
+    kind = "did you mean" if near else "this worker serves"
+    return f"no worker serves a function {name[:100]!r}; {kind} {', '.join(shown) or 'none'}"

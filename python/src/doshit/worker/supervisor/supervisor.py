@@ -1,0 +1,408 @@
+"""One worker: wires the roles together, turns the loop, and stops in four steps. No user code runs in this process.
+
+A turn: hear children and Redis, settle what ended, claim what there is room for, hand it out, write once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+from doshit.commands import Claimed, release
+from doshit.errors import ServerError
+from doshit.values.keys import Keys
+from doshit.values.states import ErrorCode
+from doshit.worker.supervisor.children import Report
+from doshit.worker.supervisor.dispatcher import Dispatcher
+from doshit.worker.supervisor.duties import Duty, Promoter, Recoverer
+from doshit.worker.supervisor.family import Family
+from doshit.worker.supervisor.fetcher import Fetcher
+from doshit.worker.supervisor.membership import Membership
+from doshit.worker.supervisor.nursery import Nursery
+from doshit.worker.supervisor.session import Refused, Session
+from doshit.worker.supervisor.settings import Settings
+from doshit.worker.supervisor.settler import Settler
+from doshit.worker.supervisor.waits import Wait
+from doshit.worker.wire import FAILED
+
+log = logging.getLogger("doshit.worker")
+
+NAP = 0.001  # seconds between two looks at children that run many short tasks
+_BULK = (
+    8  # runs a batch from which children are looked at by the clock, not at each report
+)
+_FLUSH_AT = 64  # ends that are sent without waiting for more
+_CLOSE_WITHIN = 5.0  # seconds for the last words to Redis
+_IDLE_TICK = 0.2
+
+
+class Supervisor:
+    """A worker from its first claim to its last word. run() returns the exit code."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        nursery: Nursery,
+        url: str,
+        prefix: str,
+        queues: tuple[str, ...],
+        concurrency: int,
+    ) -> None:
+        self._settings = settings
+        keys = self._keys = Keys(prefix)
+        self._all, self._core = selectors.DefaultSelector(), selectors.DefaultSelector()
+        self._wakeup, self._wake_end = socket.socketpair()
+        self.dispatcher = Dispatcher()
+        self.session = Session(url, "doshit-worker", self._wake)
+        self.membership = Membership(self.session, keys, queues, concurrency)
+        self.settler = Settler(
+            self.session, keys, lambda: self.membership.id, settings.result_ttl
+        )
+        self.fetcher = Fetcher(
+            self.session, keys, queues, self.dispatcher, settings.result_ttl
+        )
+        self.fetcher.waits = [
+            Wait(url, keys, queue, self.fetcher.arrived, self._wake) for queue in queues
+        ]
+        self.family = Family(
+            settings, nursery, concurrency, self.dispatcher.children, self._all
+        )
+        self.duties: tuple[Duty, ...] = (
+            Promoter(self.session, keys),
+            Recoverer(self.session, keys, settings.result_ttl),
+        )
+        self._listening: dict[object, int] = {}
+        self._signals = 0
+        self._stop_by: float | None = None
+        self._strange_held = 0
+        self._connect_roles()
+
+    def _connect_roles(self) -> None:
+        self.family.on_reports = self._reported
+        self.family.on_unbegun = self._unbegun
+        self.family.on_blamed = lambda task, how: self.settler.fail(
+            task, ErrorCode.EXITED, how
+        )
+        self.family.on_interrupted = lambda tasks: self.settler.release(
+            tasks, begun=True
+        )
+        self.fetcher.on_tasks = self._claimed
+        self.fetcher.on_lost_id = lambda state: (
+            self._sealed() if state == "sealed" else self.membership.register()
+        )
+        self.membership.on_sealed = self._sealed
+        self.membership.on_held = self._compare_held
+
+    def prepare(self) -> None:
+        """Connects, registers and has the children born. Raises ServerError."""
+        self.session.connect()
+        hello = self.family.nursery.hello
+        self.membership.publish(hello["catalog"])
+        self.membership.register()
+        self.fetcher.begin(self.membership.id)
+        self._functions = self.family.nursery.functions
+        for selector in (self._all, self._core):
+            selector.register(self._wakeup, selectors.EVENT_READ, self._woken)
+        self.family.watch()
+
+    def run(self) -> int:
+        """Serves until it is told to stop, or, in burst mode, until the queues are empty."""
+        while not self._finished():
+            self.turn(time.monotonic())
+        return self._close()
+
+    def turn(self, now: float) -> None:
+        """One turn of the loop."""
+        self._listen()
+        self._hear(now)
+        now = time.monotonic()
+        self.session.tick(now)
+        if self.session.is_up:
+            self.membership.tick(now)
+            for duty in self.duties:
+                duty.tick(now)
+        self._move_on(now)
+        if self._should_settle(now):
+            self.settler.flush(now)
+        self.fetcher.turn(now)
+        self.dispatcher.dispatch(now)
+        self.session.flush()
+
+    def _move_on(self, now: float) -> None:
+        """What waits behind long runs goes to idle children, or back to Redis."""
+        self.family.settle_retired()
+        self.family.tick(now)
+        self.dispatcher.steal(now)
+        self.dispatcher.dispatch(now)
+        stuck = self.dispatcher.stuck(now)
+        if stuck:
+            self.settler.release(stuck)
+
+    def _hear(self, now: float) -> None:
+        if self._in_bulk():
+            events = self._core.select(NAP)
+            for child in list(self.dispatcher.children.values()):
+                if child.runs:
+                    self.family.read(child)
+        else:
+            events = self._all.select(self._patience(now))
+        for key, mask in events:
+            key.data(mask)
+
+    def _in_bulk(self) -> bool:
+        """Children have many short runs before them: waking at each report would cost more than the runs."""
+        if self.dispatcher.estimate.batch() < _BULK or self.dispatcher.free_children():
+            return False
+        return any(len(child.runs) > 1 for child in self.dispatcher.children.values())
+
+    def _should_settle(self, now: float) -> bool:
+        """A lone result goes at once; under load results go together."""
+        waiting = self.settler.waiting()
+        if not waiting or self._stop_by is not None:
+            return bool(waiting)
+        return (
+            waiting >= _FLUSH_AT or self.settler.age(now) >= NAP or not self._in_bulk()
+        )
+
+    def _patience(self, now: float) -> float:
+        if self.settler.waiting() or self.fetcher.has_moved:
+            return NAP
+        return min(_IDLE_TICK, self.dispatcher.wake_in(now))
+
+    def _listen(self) -> None:
+        """Keeps the selectors in step with connections that come and go."""
+        roles: tuple[Session | Wait, ...] = (self.session, *self.fetcher.waits)
+        for role in roles:
+            fd = role.fileno()
+            known = self._listening.get(role, -1)
+            if fd != known:
+                self._listen_to(role, fd, known)
+
+    def _listen_to(self, role: Any, fd: int, known: int) -> None:
+        for selector in (self._all, self._core):
+            if known >= 0:
+                with contextlib.suppress(KeyError, ValueError, OSError):
+                    selector.unregister(known)
+            if fd >= 0:
+                with contextlib.suppress(KeyError):
+                    selector.unregister(fd)
+                selector.register(fd, selectors.EVENT_READ, lambda mask: role.receive())
+        self._listening[role] = fd
+
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):
+            self._wake_end.send(b"\0")
+
+    def _woken(self, mask: int) -> None:
+        self._wakeup.recv(4096)
+
+    # What roles say to each other.
+
+    def _claimed(self, tasks: list[Claimed]) -> None:
+        if self._stop_by is not None:
+            self.settler.release(tasks)
+            return
+        strange = [task for task in tasks if task.function not in self._functions]
+        if strange:
+            self.settler.park(strange, self._settings.unknown_grace, self._functions)
+            tasks = [task for task in tasks if task.function in self._functions]
+        self.dispatcher.add(tasks)
+
+    def _reported(self, reports: list[Report]) -> None:
+        for report in reports:
+            self.dispatcher.learn(report)
+            self.settler.end(report)
+            if report[1] == FAILED and log.isEnabledFor(logging.INFO):
+                log.info(
+                    "task %s %s failed: %s: %s",
+                    _text(report[0].id),
+                    _text(report[0].function),
+                    *report[3][:2],
+                )
+            elif log.isEnabledFor(logging.DEBUG):
+                log.debug(
+                    "task %s %s done in %.1f ms",
+                    _text(report[0].id),
+                    _text(report[0].function),
+                    report[2] / 1000,
+                )
+
+    def _unbegun(self, tasks: list[Claimed]) -> None:
+        if self._stop_by is not None:
+            self.settler.release(tasks)
+        else:
+            self.dispatcher.ready.extendleft(reversed(tasks))
+
+    def _sealed(self) -> None:
+        """It was taken for dead and its tasks run elsewhere: its own runs end, and it starts under a new name."""
+        log.warning(
+            "this worker was taken for dead; it ends its runs and starts again under a new name"
+        )
+        self.family.on_interrupted, self.family.on_unbegun = (
+            lambda tasks: None,
+            lambda tasks: None,
+        )
+        self.family.lose_all()
+        self.family.on_interrupted, self.family.on_unbegun = (
+            lambda tasks: self.settler.release(tasks, begun=True),
+            self._unbegun,
+        )
+        self.dispatcher.ready.clear()
+        self.membership.begin_again()
+        self.fetcher.begin(self.membership.id)
+
+    def _compare_held(self, held: int) -> None:
+        """Redis and this worker disagree twice running, with nothing on its way: what it does not know goes back."""
+        quiet = not (
+            self.settler.unsettled or self.fetcher.in_flight or self.fetcher.has_moved
+        )
+        self._strange_held = (
+            self._strange_held + 1
+            if quiet and held > self.dispatcher.outstanding()
+            else 0
+        )
+        if self._strange_held >= 2:
+            self._strange_held = 0
+            self.session.call(
+                ("HGETALL", self._keys.held(self.membership.id)),
+                self._give_back_unknown,
+            )
+
+    def _give_back_unknown(self, reply: list[bytes] | Refused) -> None:
+        if isinstance(reply, Refused):
+            return
+        runs = [
+            task
+            for child in self.dispatcher.children.values()
+            for task in child.runs.values()
+        ]
+        mine = {task.id for task in (*runs, *self.dispatcher.ready)}
+        strange = [
+            (id, value.split(b" ", 1)[0], "", False)
+            for id, value in zip(reply[::2], reply[1::2], strict=True)
+            if id not in mine
+        ]
+        if strange and not (self.settler.unsettled or self.fetcher.in_flight):
+            log.warning(
+                "%d tasks are held in this worker's name that it does not know; they go back",
+                len(strange),
+            )
+            self.session.call(
+                release(self._keys, self.membership.id, strange), lambda reply: None
+            )
+
+    # Stopping, in four steps: fetch no more, let runs end, hand back, close.
+
+    def on_signal(self, number: int) -> None:
+        """The first signal stops; the second hands back what still runs now."""
+        self._signals += 1
+        if self._signals == 1:
+            self.stop(self._settings.grace)
+        else:
+            self._stop_by = time.monotonic()
+        self._wake()
+
+    def stop(self, grace: float) -> None:
+        """Fetches no more; runs get so many seconds to end."""
+        log.info("stopping: runs get %g s to end; again to hand them back now", grace)
+        self.fetcher.stopped = True
+        self._stop_by = time.monotonic() + grace
+        self.settler.release(self.dispatcher.take_all_back())
+
+    def _finished(self) -> bool:
+        now = time.monotonic()
+        if self.family.given_up and self._stop_by is None:
+            log.error("stopping: %s", self.family.given_up)
+            self.stop(0.0)
+        if self._stop_by is None:
+            if self._settings.burst and self._is_drained():
+                self.stop(0.0)
+            return False
+        if now >= self._stop_by and self.dispatcher.outstanding():
+            self._hand_back()
+        if now >= self._stop_by + _CLOSE_WITHIN:
+            return True
+        quiet = not (
+            self.dispatcher.outstanding()
+            or self.settler.unsettled
+            or self.fetcher.in_flight
+            or self.fetcher.has_moved
+        )
+        return quiet and not any(wait.armed for wait in self.fetcher.waits)
+
+    def _is_drained(self) -> bool:
+        at_rest = not (
+            self.dispatcher.outstanding()
+            or self.settler.unsettled
+            or self.fetcher.in_flight
+            or self.fetcher.has_moved
+        )
+        return at_rest and self.fetcher.drained
+
+    def _hand_back(self) -> None:
+        running = self.dispatcher.outstanding()
+        log.info("handing back %d running tasks; they run again elsewhere", running)
+        self.family.lose_all()
+
+    def _close(self) -> int:
+        self.membership.leave()
+        deadline = time.monotonic() + 1.0
+        while (
+            self.session.in_flight
+            and self.session.is_up
+            and time.monotonic() < deadline
+        ):
+            self.session.flush()
+            self._core.select(0.05)
+            self.session.receive()
+        self.family.close()
+        for wait in self.fetcher.waits:
+            wait.close()
+        self.session.close()
+        log.info("stopped")
+        return 1 if self.family.given_up else 0
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def install_signals(on_signal: Callable[[int], None]) -> None:
+    """TERM and INT stop; CHLD reaps what a container's first process inherits."""
+
+    def handle(number: int, _: object) -> None:
+        on_signal(number)
+
+    signal.signal(signal.SIGTERM, handle)
+    signal.signal(signal.SIGINT, handle)
+
+
+def reap_strangers(mine: int) -> None:
+    """As PID 1 of a container this process inherits orphans; without a wait they stay as zombies. mine: the fork server."""
+    if os.getpid() != 1:
+        return
+    with contextlib.suppress(ChildProcessError):
+        while (
+            info := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        ) is not None:
+            if info.si_pid == mine:
+                return
+            os.waitpid(info.si_pid, os.WNOHANG)
+
+
+def serve(settings: Settings, supervisor: Supervisor) -> int:
+    """Runs a prepared supervisor with its signals in place. Raises ServerError if it cannot start."""
+    install_signals(supervisor.on_signal)
+    try:
+        supervisor.prepare()
+    except ServerError:
+        supervisor.family.close()
+        raise
+    return supervisor.run()

@@ -1,0 +1,169 @@
+"""The words, keys and numbers of this package and of the scripts are those of protocol/tables. Needs no server."""
+
+import inspect
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import doshit
+from doshit.commands.scripts import NAMES
+from doshit.values import names, states
+from doshit.values.keys import Keys
+
+SHARED = Path(__file__).parents[2] / "protocol"
+COPY = Path(doshit.__file__).parent / "_protocol"
+HYPHENATED = re.compile(r"'([a-z]+(?:-[a-z]+)+)'")
+
+
+def table(name: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((SHARED / "tables" / f"{name}.json").read_text())
+    return content
+
+
+def script(name: str) -> str:
+    return (SHARED / "lua" / f"{name}.lua").read_text()
+
+
+SCRIPT_FILES = sorted(path.stem for path in (SHARED / "lua").glob("*.lua"))
+ALL_FIELDS = {field["name"]: field for hash in table("fields")["hashes"] for field in hash["fields"]}
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    parts = ("lua", "tables")
+    return {f"{part}/{path.name}": path.read_bytes() for part in parts for path in (folder / part).iterdir()}
+
+
+def test_the_packages_copy_is_the_protocol_byte_for_byte():
+    assert files(COPY) == files(SHARED), "change protocol/, then run `make sync`"
+
+
+@pytest.mark.parametrize("path", sorted((SHARED / "tables").glob("*.json")), ids=lambda path: path.name)
+def test_each_table_says_what_it_is(path):
+    content = json.loads(path.read_text())
+
+    assert content["description"].endswith(".")
+    for rows in (value for value in content.values() if isinstance(value, list)):
+        assert all(row["description"].endswith(".") for row in rows)
+
+
+def test_the_states_results_and_version_are_those_of_the_table():
+    words = table("states")
+
+    assert words["version"] == states.PROTOCOL_VERSION
+    assert [row["name"] for row in words["states"]] == list(states.State)
+    assert [row["name"] for row in words["results"]] == list(states.Result)
+
+
+def test_the_error_codes_are_those_of_the_table():
+    assert [row["code"] for row in table("errors")["codes"]] == list(states.ErrorCode)
+
+
+def test_the_rules_for_names_are_those_of_the_table():
+    rules = table("names")
+
+    assert rules["queue"]["pattern"] == names._QUEUE.pattern
+    assert rules["prefix"]["pattern"] == names._PREFIX.pattern
+    assert rules["id"]["bytes_max"] == names.ID_BYTES
+    assert set(rules["queue"]["reserved"]) == names.RESERVED_QUEUES
+
+
+def test_no_queue_can_take_the_place_of_another_key():
+    seconds = {row["pattern"].split(":")[1] for row in table("keys")["keys"]}
+
+    assert {part for part in seconds if "{" not in part} <= names.RESERVED_QUEUES
+
+
+def spelled(keys: Keys, name: str) -> str:
+    """What Keys makes of one name, each argument replaced by its own name in braces."""
+    made = getattr(keys, name)
+    if callable(made):
+        made = made(*(f"{{{parameter}}}" for parameter in inspect.signature(made).parameters))
+    assert isinstance(made, str)
+    return made
+
+
+def test_every_key_that_the_package_spells_is_in_the_table_under_its_name():
+    patterns = {row["name"]: row["pattern"].replace("{app}", "some-app") for row in table("keys")["keys"]}
+    spoken = [name for name in dir(Keys) if not name.startswith("_") and name not in ("app", "prefix")]
+
+    assert {name: spelled(Keys("some-app"), name) for name in spoken} == {name: patterns.get(name) for name in spoken}
+
+
+def test_every_key_that_a_script_spells_is_in_the_table():
+    patterns = [row["pattern"].removeprefix("{app}:") for row in table("keys")["keys"]]
+    heads = {re.split(r"(?<=:)\{", pattern)[0] for pattern in patterns if not pattern.startswith("{queue}")}
+    tails = {
+        re.sub(r"\{.*", "", pattern.removeprefix("{queue}")) for pattern in patterns if pattern.startswith("{queue}")
+    }
+    text = "".join(script(name) for name in SCRIPT_FILES)
+
+    found_heads = set(re.findall(r"\bapp \.\. '([^']+)'", text))
+    found_tails = set(re.findall(r"\bapp \.\. [a-z_]+(?:\[i\])? \.\. '([^']+)'", text))
+
+    assert {"task:", "held:"} <= found_heads <= heads
+    assert {":pending", ":parked:"} <= found_tails <= tails
+
+
+def test_every_hyphenated_word_of_a_script_is_a_word_of_the_protocol():
+    replies = {word for row in table("transitions")["transitions"] for word in row["replies"]}
+    known = ALL_FIELDS.keys() | replies | set(states.ErrorCode)
+
+    assert {word for name in SCRIPT_FILES for word in HYPHENATED.findall(script(name))} <= known
+
+
+def test_each_transition_in_use_has_its_script_and_each_script_its_transition():
+    used = [row["name"] for row in table("transitions")["transitions"] if row["status"] == "used"]
+
+    assert sorted(used) == sorted(NAMES) == [name for name in SCRIPT_FILES if name != "prelude"]
+
+
+@pytest.mark.parametrize("row", table("transitions")["transitions"], ids=lambda row: row["name"])
+def test_the_header_of_a_script_names_the_replies_of_the_table(row):
+    if row["status"] != "used":
+        assert not row["replies"]
+        return
+    header = script(row["name"]).partition("-- Replies:")[2].partition("-- Promise:")[0]
+
+    assert set(re.findall(r'"([a-z-]+)"', header)) == set(row["replies"])
+
+
+def test_the_default_numbers_are_those_of_the_package():
+    def constant(row: dict[str, Any]) -> str:
+        return row["name"].upper().replace("-", "_") + ("_MS" if row["unit"] == "ms" else "")
+
+    rows = table("limits")["defaults"]
+    public = {name for name in vars(states) if name.isupper() and name != "PROTOCOL_VERSION"}
+
+    assert {constant(row): row["value"] for row in rows} == {name: getattr(states, name) for name in public}
+
+
+def test_the_numbers_of_the_scripts_are_those_of_the_table():
+    found = {
+        (name, constant): int(value)
+        for name in SCRIPT_FILES
+        for constant, value in re.findall(r"^local ([A-Z_]+) = (\d+)\b", script(name), re.MULTILINE)
+    }
+
+    assert found == {(row["script"], row["name"]): row["value"] for row in table("limits")["scripts"]}
+
+
+def test_the_fields_have_a_known_form_and_status():
+    forms = table("fields")["forms"]
+
+    assert {field["form"] for field in ALL_FIELDS.values()} <= forms.keys()
+    assert {field["status"] for field in ALL_FIELDS.values()} == {"used", "checked", "reserved"}
+
+
+def test_the_spec_speaks_of_every_key_field_code_and_transition():
+    spec = (SHARED / "README.md").read_text()
+    codes = [row["code"] for row in table("errors")["codes"]]
+    patterns = [row["pattern"] for row in table("keys")["keys"]]
+    headings = re.findall(r"^### (\w+)", spec, re.MULTILINE)
+
+    missing = [word for word in (*ALL_FIELDS, *codes, *patterns) if f"`{word}`" not in spec]
+
+    assert not missing
+    assert {row["name"] for row in table("transitions")["transitions"]} <= set(headings)
