@@ -124,7 +124,7 @@ local function look(queue, id, moved)
   local size = redis.pcall('HSTRLEN', key, 'args')
   if is_error(size) then return decide('quarantine') end
   local task = redis.call('HMGET', key, 'function', 'state', 'worker', 'claim', 'attempts', 'lost', 'result-ttl', 'expires',
-    'time-limit', 'memory-limit', 'retries', 'retry-delay', 'retry-backoff', 'reply-to', 'traceparent', size <= args_cap and 'args' or 'state')
+    'time-limit', 'memory-limit', 'retries', 'retry-delay', 'retry-backoff', 'reply-to', 'traceparent', size <= args_cap and 'args' or 'state', 'result')
   local state = task[2] or 'pending'
   if not task[1] and not task[2] and size == 0 and redis.call('EXISTS', key) == 0 then
     return decide(no_hash(queue, id))
@@ -231,7 +231,7 @@ end
 function act.later(id, queue) redis.call('ZADD', scheduled_key(queue), now + 1000, id) end
 function act.fail(id, queue, _, code, reason, ttl, reply_to)
   -- The claim of an earlier run is no longer the one that ended it.
-  redis.call('HDEL', task_key(id), 'claim')
+  redis.call('HDEL', task_key(id), 'claim', 'result-value', 'error-exception')
   settle(id, queue, {'result', 'failed', 'error-code', code, 'error-reason', reason, 'queue', queue}, ttl, reply_to, kept)
 end
 function act.take(id, queue, moved, task)
@@ -241,6 +241,10 @@ function act.take(id, queue, moved, task)
   redis.call('HSET', key, 'state', 'executing', 'worker', worker, 'claim', claim, 'executing-created', started,
     'queue', queue, 'attempts', attempts)
   redis.call('PERSIST', key)
+  -- A plain producer may HSET a finished task to pending: the end of one run is not the end of the next.
+  if task[17] then
+    redis.call('HDEL', key, 'result', 'result-value', 'finished-created', 'error-code', 'error-reason', 'error-exception')
+  end
   tasks[#tasks + 1] = {id, queue, claim, task[1], task[16] or '', attempts, text(count(task[6])),
     task[9], task[10], task[11], task[12], task[13], trace(task[15])}
   holds[#holds + 1] = id

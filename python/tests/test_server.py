@@ -1,6 +1,8 @@
 """Starts real servers, and breaks what a user's machine might break. The protocol's scripts are not tried here."""
 
+import fcntl
 import importlib.util
+import json
 import os
 import select
 import signal
@@ -11,6 +13,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from textwrap import dedent
+from urllib.parse import unquote, urlsplit
 
 import pytest
 import redis
@@ -159,6 +162,18 @@ def test_of_many_starts_at_once_one_owns_the_server_and_the_rest_join_it(folder)
 def test_asking_for_a_port_while_a_server_runs_elsewhere_is_refused_with_its_pid(folder):
     with EmbeddedServer(folder, tied=True) as server, pytest.raises(ServerNotStarted, match=f"kill {server.pid}"):
         EmbeddedServer(folder, tcp=True).start()
+
+
+def test_a_stranger_at_the_address_that_an_older_server_left_is_not_joined(folder, start_server, monkeypatch):
+    stranger = start_server()
+    monkeypatch.setattr(server_module, "START_TIMEOUT", 0.2)
+    (folder / "server").mkdir()
+    left = {"pid": os.getpid(), "path": unquote(urlsplit(stranger.url).path)}
+    (folder / "server/server.json").write_text(json.dumps(left))
+    with open(folder / "server/server.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(ServerNotStarted, match="does not answer"):
+            EmbeddedServer(folder).start()
 
 
 def test_a_folder_whose_server_was_killed_can_be_used_again(folder):

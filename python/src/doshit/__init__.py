@@ -1,0 +1,41 @@
+"""A job queue for Python and Node.js on Redis whose schema is its API."""
+
+from doshit.client import Doshit, Handle, Task, default_app
+from doshit.errors import (
+    BadArguments,
+    BadTask,
+    ConfigurationError,
+    DoshitError,
+    IdConflict,
+    ServerError,
+    TaskFailed,
+    TaskVanished,
+    UnknownFunction,
+    WaitTimeout,
+)
+
+# Of the default app, whose settings come from the environment.
+task = default_app.task
+enqueue = default_app.enqueue
+enqueue_many = default_app.enqueue_many
+on_child_start = default_app.on_child_start
+
+__all__ = [
+    "BadArguments",
+    "BadTask",
+    "ConfigurationError",
+    "Doshit",
+    "DoshitError",
+    "Handle",
+    "IdConflict",
+    "ServerError",
+    "Task",
+    "TaskFailed",
+    "TaskVanished",
+    "UnknownFunction",
+    "WaitTimeout",
+    "enqueue",
+    "enqueue_many",
+    "on_child_start",
+    "task",
+]

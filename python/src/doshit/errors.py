@@ -49,9 +49,7 @@ class BadArguments(DoshitError):
     function: its name; parameter: the one at fault, or None; reason: one line that says where.
     """
 
-    def __init__(
-        self, reason: str, function: str = "", parameter: str | None = None
-    ) -> None:
+    def __init__(self, reason: str, function: str = "", parameter: str | None = None) -> None:
         self.function, self.parameter, self.reason = function, parameter, reason
         super().__init__(f"{function}: {reason}" if function else reason)
 
@@ -114,9 +112,7 @@ class TaskFailed(ResultError):
     person; remote_traceback: the traceback of the run as text, or "".
     """
 
-    def __init__(
-        self, id: str, code: str, reason: str, remote_traceback: str = ""
-    ) -> None:
+    def __init__(self, id: str, code: str, reason: str, remote_traceback: str = "") -> None:
         self.code, self.reason, self.remote_traceback = code, reason, remote_traceback
         super().__init__(f"task {id} failed ({code}): {reason}", id)
         if remote_traceback:

@@ -243,7 +243,6 @@ class EmbeddedServer:
         """Stops an owned server once it has written out its data. Safe to call twice and on what never started."""
         process, self._process = self._process, None
         if process is not None:
-            (self._folder / "server.json").unlink(missing_ok=True)
             _end(process)
         self._address = self._pid = None
         self.owned = False
@@ -293,12 +292,12 @@ class EmbeddedServer:
 
     def _launch(self, lock: int) -> None:
         try:
-            self._address = self._choose_address()
-            self._process = self._spawn(self._settings(), lock)
-        finally:
-            os.close(lock)
-        self._pid, self.owned = self._process.pid, True
-        try:
+            try:
+                self._address = self._choose_address()
+                self._process = self._spawn(self._settings(), lock)
+            finally:
+                os.close(lock)
+            self._pid, self.owned = self._process.pid, True
             self._write_state()
             self._await_ready(self._process)
         except BaseException:

@@ -311,6 +311,8 @@ REFUSED: list[tuple[Callable[..., Any], bytes, str, str | None]] = [
     (echo, b'{"text":"\\ud800"}', "args.text: a lone surrogate is not text", "text"),
     (echo, b'{"text":"a \\udc00 and so on"}', "args.text: a lone surrogate is not text", "text"),
     (anything, b'{"a":[{"b":"\\ud83d?"}]}', "args.a[0].b: a lone surrogate is not text", "a"),
+    (anything, b'{"a":["\\ud800 first","\\ud800 second"]}', "args.a[0]: a lone surrogate is not text", "a"),
+    (anything, b'{"a":{"x":"\\ud800 first"},"b":"\\ud800 second"}', "args.a.x: a lone surrogate is not text", "a"),
     (echo, b'{"text":5}', "args.text: expected str, got int", "text"),
     (add, b'{"a":1,"b":"2"}', "args.b: expected int, got str", "b"),
     (add, b'{"a":1,"b":2.0}', "args.b: expected int, got float", "b"),

@@ -30,9 +30,12 @@ class UsageError(Exception):
 class Parser(argparse.ArgumentParser):
     """A parser with the settings all commands share: no abbreviated options, text laid out as it is written."""
 
-    def __init__(self, *args: Any, **settings: Any) -> None:
-        settings.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
-        super().__init__(*args, allow_abbrev=False, **settings)
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+            **settings,
+        )
 
 
 class Version(argparse.Action):
@@ -44,7 +47,7 @@ class Version(argparse.Action):
         parser.exit(0, f"doshit {version('doshit')}\n")
 
 
-def parse(argv: Sequence[str]) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
+def parse(argv: Sequence[str]) -> tuple[Parser, argparse.Namespace]:
     """The parser of the command that is named, and its options. Prints help, or a usage error, and exits on its own."""
     top, commands = _parsers()
     if not argv:
@@ -60,30 +63,45 @@ def parse(argv: Sequence[str]) -> tuple[argparse.ArgumentParser, argparse.Namesp
     return command, args
 
 
-def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
-    top = Parser(prog="doshit", description="A job queue on Redis whose schema is its API.", epilog=_TOP)
-    top.add_argument("--version", action=Version, nargs=0, help="print the version and exit")
-    choices = top.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
+def _parsers() -> tuple[Parser, dict[str, Parser]]:
+    top = Parser(
+        prog="doshit",
+        description="A job queue on Redis whose schema is its API.",
+        epilog=_TOP,
+    )
+    top.add_argument(
+        "--version", action=Version, nargs=0, help="print the version and exit"
+    )
+    choices = top.add_subparsers(
+        title="commands", metavar="COMMAND", required=True, parser_class=Parser
+    )
     commands = {}
     for name, (line, epilog, add_options) in _COMMANDS.items():
-        parser = choices.add_parser(name, help=line, description=f"{line[0].upper()}{line[1:]}.", epilog=epilog)
+        parser = choices.add_parser(
+            name, help=line, description=f"{line[0].upper()}{line[1:]}.", epilog=epilog
+        )
         add_options(parser)
         _add_connection(parser)
         commands[name] = parser
     return top, commands
 
 
-def _add_connection(parser: argparse.ArgumentParser) -> None:
+def _add_connection(parser: Parser) -> None:
     group = parser.add_argument_group("which server and which app")
     group.add_argument(
         "--redis",
         metavar="URL",
         help="redis://, rediss:// or unix:// (default: DOSHIT_REDIS, else REDIS_URL, else redis://localhost:6379/0)",
     )
-    group.add_argument("--prefix", help="what all keys of the app begin with (default: DOSHIT_APP_PREFIX, else doshit)")
+    group.add_argument(
+        "--prefix",
+        help="what all keys of the app begin with (default: DOSHIT_APP_PREFIX, else doshit)",
+    )
 
 
-def _number(kind: Callable[[str], float], least: float, words: str) -> Callable[[str], Any]:
+def _number(
+    kind: Callable[[str], float], least: float, words: str
+) -> Callable[[str], Any]:
     """An argument type: a number that is at least so much. words: what it is, for the error."""
 
     def convert(text: str) -> float:
@@ -92,7 +110,9 @@ def _number(kind: Callable[[str], float], least: float, words: str) -> Callable[
         except ValueError:
             raise argparse.ArgumentTypeError(f"{text!r} is not {words}") from None
         if not least <= value < 1e9:
-            raise argparse.ArgumentTypeError(f"{text!r} is not {words}, {least:g} or more")
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not {words}, {least:g} or more"
+            )
         return value
 
     return convert
@@ -104,7 +124,9 @@ _COUNT = _number(int, 1, "a whole number")
 
 def _wait_seconds(text: str) -> float:
     if "=" in text or not text[:1].isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds; put a bare --wait last, or write --wait=30")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of seconds; put --wait last, or write --wait=30"
+        )
     seconds: float = _SECONDS(text)
     return seconds
 
@@ -116,64 +138,156 @@ def _port(text: str) -> int:
     return port
 
 
-def _worker(parser: argparse.ArgumentParser) -> None:
+def _worker(parser: Parser) -> None:
     add = parser.add_argument
     add("target", metavar="TARGET", help=_TARGET)
-    add("-q", "--queue", dest="queues", metavar="NAME", action="append", help="a queue to serve; several are served in the order given (default: the app's)")
-    add("-c", "--concurrency", metavar="N", type=_COUNT, help="processes that run tasks (default: the number of CPUs)")
+    add(
+        "-q",
+        "--queue",
+        dest="queues",
+        metavar="NAME",
+        action="append",
+        help="a queue to serve; several are served in the order given (default: the app's)",
+    )
+    add(
+        "-c",
+        "--concurrency",
+        metavar="N",
+        type=_COUNT,
+        help="processes that run tasks (default: the number of CPUs)",
+    )
     add("--burst", action="store_true", help="end once the queues are empty")
-    add("--result-ttl", metavar="S", type=_number(int, 1, "a whole number of seconds"), default=RESULT_TTL, help="seconds the result of a successful task is kept (default: %(default)s, one day)")
-    add("--unknown-grace", metavar="S", type=_SECONDS, default=UNKNOWN_GRACE, help="seconds a task may wait for a worker that has its function (default: %(default)g)")
-    add("--reload", action="store_true", help="start again when a file of the code changes; for development")
+    add(
+        "--result-ttl",
+        metavar="S",
+        type=_number(int, 1, "a whole number of seconds"),
+        default=RESULT_TTL,
+        help="seconds the result of a successful task is kept (default: %(default)s, one day)",
+    )
+    add(
+        "--unknown-grace",
+        metavar="S",
+        type=_SECONDS,
+        default=UNKNOWN_GRACE,
+        help="seconds a task may wait for a worker that has its function (default: %(default)g)",
+    )
+    add(
+        "--reload",
+        action="store_true",
+        help="start again when a file of the code changes; for development",
+    )
     _add_logging(parser)
 
 
-def _add_logging(parser: argparse.ArgumentParser) -> None:
+def _add_logging(parser: Parser) -> None:
     parser.add_argument("-v", "--verbose", action="store_true", help="log each task")
-    parser.add_argument("--log-format", choices=["console", "json"], default="console", help="lines for a person (default) or JSON lines")
+    parser.add_argument(
+        "--log-format",
+        choices=["console", "json"],
+        default="console",
+        help="lines for a person (default) or JSON lines",
+    )
 
 
-def _submit(parser: argparse.ArgumentParser) -> None:
+def _submit(parser: Parser) -> None:
     add = parser.add_argument
-    add("function", metavar="FUNCTION", help="the name of the function; its code is not needed here")
-    add("arguments", metavar="name=value", nargs="*", help="an argument: JSON where the value parses as JSON, else text")
-    add("--args", metavar="JSON", help="arguments as one JSON object; each may be given here or as name=value, not both")
-    add("-q", "--queue", metavar="Q", help="the queue (default: DOSHIT_QUEUE, else default)")
-    add("--id", help="the task's id (default: a new one); the same id again is the same task")
-    add("--wait", metavar="S", nargs="?", type=_wait_seconds, const=float("inf"), help="wait for the result, at most S seconds, and print it as JSON")
+    add(
+        "function",
+        metavar="FUNCTION",
+        help="the name of the function; its code is not needed here",
+    )
+    add(
+        "arguments",
+        metavar="name=value",
+        nargs="*",
+        help="an argument: JSON where it parses as JSON, else text",
+    )
+    add(
+        "--args",
+        metavar="JSON",
+        help="arguments as one JSON object; name=value adds to it",
+    )
+    add(
+        "-q",
+        "--queue",
+        metavar="Q",
+        help="the queue (default: DOSHIT_QUEUE, else default)",
+    )
+    add(
+        "--id",
+        help="the task's id (default: a new one); the same id again is the same task",
+    )
+    add(
+        "--wait",
+        metavar="S",
+        nargs="?",
+        type=_wait_seconds,
+        const=float("inf"),
+        help="wait for the result, at most S seconds, and print it as JSON",
+    )
     add("--json", action="store_true", help="print one JSON object")
 
 
-def _show(parser: argparse.ArgumentParser) -> None:
+def _show(parser: Parser) -> None:
     parser.add_argument("id", metavar="ID", help="the task's id")
-    parser.add_argument("--json", action="store_true", help="print the task's fields as one JSON object")
+    parser.add_argument(
+        "--json", action="store_true", help="print the task's fields as one JSON object"
+    )
 
 
-def _status(parser: argparse.ArgumentParser) -> None:
+def _status(parser: Parser) -> None:
     add = parser.add_argument
     add("--json", action="store_true", help="print one JSON object")
-    add("--check", action="store_true", help="print one line; exit 0 only if a worker of this host is alive, within a second")
+    add(
+        "--check",
+        action="store_true",
+        help="one line, and exit code 0 only if a worker of this host is alive",
+    )
     add("--any", action="store_true", help="with --check: a worker of any host will do")
-    add("-q", "--queue", dest="queues", metavar="NAME", action="append", help="with --check: the worker serves this queue (all of them, if several)")
+    add(
+        "-q",
+        "--queue",
+        dest="queues",
+        metavar="NAME",
+        action="append",
+        help="with --check: the worker serves this queue (all of them, if several)",
+    )
 
 
-def _server(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--port", type=_port, help="listen on this port of the loopback address, with a password (default: a unix socket)")
+def _server(parser: Parser) -> None:
+    parser.add_argument(
+        "--port",
+        type=_port,
+        help="listen on this port of the loopback address, with a password (default: a unix socket)",
+    )
 
 
-def _dev(parser: argparse.ArgumentParser) -> None:
+def _dev(parser: Parser) -> None:
     add = parser.add_argument
     add("target", metavar="TARGET", help=_TARGET)
-    add("-q", "--queue", dest="queues", metavar="NAME", action="append", help="a queue to serve; may be given several times")
-    add("-c", "--concurrency", metavar="N", type=_COUNT, help="processes that run tasks (default: the number of CPUs)")
+    add(
+        "-q",
+        "--queue",
+        dest="queues",
+        metavar="NAME",
+        action="append",
+        help="a queue to serve; may be given several times",
+    )
+    add(
+        "-c",
+        "--concurrency",
+        metavar="N",
+        type=_COUNT,
+        help="processes that run tasks (default: the number of CPUs)",
+    )
     _add_logging(parser)
 
 
-def _demo(parser: argparse.ArgumentParser) -> None:
+def _demo(parser: Parser) -> None:
     """It has the options that every command has, and no other."""
 
 
-Options = Callable[[argparse.ArgumentParser], None]
+Options = Callable[[Parser], None]
 _COMMANDS: dict[str, tuple[str, str, Options]] = {
     "worker": (
         "run the tasks of a file or module",
@@ -242,7 +356,7 @@ examples:
   doshit dev tasks.py
   doshit dev shop.tasks:app -v --redis redis://localhost:6379/0   your own server
 
-Starts the embedded server, unless --redis, DOSHIT_REDIS or REDIS_URL names one. A function that is unknown fails at once.
+Starts the embedded server, unless --redis, DOSHIT_REDIS or REDIS_URL names one. Unknown functions fail at once.
 """,
         _dev,
     ),

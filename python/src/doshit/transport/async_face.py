@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import redis.asyncio
@@ -11,7 +12,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 
 from doshit.commands import SCRIPTS, Call
-from doshit.transport.connect import COMMON, check_url, translate
+from doshit.transport.connect import COMMON, CONNECT_TIMEOUT, check_url, translate
 
 R = TypeVar("R")
 _LOST = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
@@ -45,9 +46,16 @@ class AsyncFace:
         """Runs several in one round trip."""
         if len(calls) == 1:
             return [await self.call(calls[0])]
-        for script in {call.script.name for call in calls}:
-            await self.command("SCRIPT LOAD", SCRIPTS[script].source)
-        replies = await self.pipeline([call.evalsha() for call in calls])
+        commands = [call.evalsha() for call in calls]
+        try:
+            replies = await self._pipeline(commands)
+        except redis.exceptions.NoScriptError:
+            # What was done before the refusal is done again, as every script may be.
+            for script in {call.script.name for call in calls}:
+                await self.command("SCRIPT LOAD", SCRIPTS[script].source)
+            replies = await self.pipeline(commands)
+        except (redis.exceptions.RedisError, OSError) as error:
+            raise translate(error, self.url) from None
         return [call.parse(reply) for call, reply in zip(calls, replies, strict=True)]
 
     async def command(self, *args: bytes | str | float) -> Any:
@@ -57,55 +65,90 @@ class AsyncFace:
         except (redis.exceptions.RedisError, OSError) as error:
             raise translate(error, self.url) from None
 
-    async def pipeline(
-        self, commands: Sequence[Sequence[bytes | str | int | float]]
-    ) -> list[Any]:
-        """Runs plain commands in one round trip."""
-        pipeline = self._redis.pipeline(transaction=False)
-        for command in commands:
-            pipeline.execute_command(*command)
+    async def pipeline(self, commands: Sequence[Sequence[bytes | str | int | float]]) -> list[Any]:
+        """Runs plain commands in one round trip. Raises the first refusal; the others have run all the same."""
         try:
-            return await pipeline.execute()
+            return await self._pipeline(commands)
         except (redis.exceptions.RedisError, OSError) as error:
             raise translate(error, self.url) from None
 
+    async def _pipeline(self, commands: Sequence[Sequence[bytes | str | int | float]]) -> list[Any]:
+        pipeline = self._redis.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command)
+        return await pipeline.execute()
+
     def subscribe(self, channels: Sequence[str]) -> AsyncSubscription:
         """A subscription on a connection of its own."""
-        return AsyncSubscription(self._redis, self.url, channels)
+        return AsyncSubscription(self.url, channels)
 
     async def close(self) -> None:
         await self._redis.aclose()
 
 
 class AsyncSubscription:
-    """Messages of some channels, for one reader."""
+    """Messages of some channels on a connection of its own. One task opens and reads; any may add and drop channels."""
 
-    def __init__(
-        self, client: redis.asyncio.Redis, url: str, channels: Sequence[str]
-    ) -> None:
-        self._pubsub = client.pubsub(ignore_subscribe_messages=False)
-        self._url, self._channels = url, list(channels)
+    def __init__(self, url: str, channels: Sequence[str]) -> None:
+        self._url, self._channels = url, set(channels)
+        self._connection: Any = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._connection is not None and bool(self._connection.is_connected)
 
     async def open(self) -> None:
         """Connects and subscribes; when it returns no later message can be missed. Raises ServerError."""
+        await self.close()
+        pool = redis.asyncio.ConnectionPool.from_url(self._url, **COMMON, client_name="doshit-waiter")
+        connection = pool.make_connection()
         try:
-            await self._pubsub.subscribe(*self._channels)
+            await connection.connect()
+            asked = tuple(self._channels)
+            await connection.send_command("SUBSCRIBE", *asked, check_health=False)
             confirmed = 0
-            while confirmed < len(self._channels):
-                message = await self._pubsub.get_message(timeout=10.0)
-                if message is None:
+            while confirmed < len(asked):
+                reply = await connection.read_response(timeout=CONNECT_TIMEOUT)
+                if reply is None:
                     raise redis.exceptions.TimeoutError("no answer to SUBSCRIBE")
-                confirmed += message["type"] == "subscribe"
+                confirmed += reply[0] == b"subscribe"
         except (redis.exceptions.RedisError, OSError) as error:
+            await connection.disconnect()
             raise translate(error, self._url) from None
+        self._connection = connection
 
-    async def message(self, seconds: float) -> bytes | None:
-        """The next payload, or None if none came within so many seconds. Raises ServerError when cut off."""
+    async def add(self, channel: str) -> None:
+        """Asks for one more channel, now if this is open. `events` tells when its messages can be missed no more."""
+        self._channels.add(channel)
+        await self._send("SUBSCRIBE", channel)
+
+    async def drop(self, channel: str) -> None:
+        """Asks for no more messages of a channel; some may still be under way."""
+        self._channels.discard(channel)
+        await self._send("UNSUBSCRIBE", channel)
+
+    async def _send(self, *command: str) -> None:
+        if self.is_open:
+            # The one who reads will meet the loss, and is the one who can mend it.
+            with suppress(redis.exceptions.RedisError, OSError):
+                await self._connection.send_command(*command, check_health=False)
+
+    async def events(self, seconds: float) -> list[tuple[bytes, bytes, bytes | int]]:
+        """The next event within so many seconds, else [].
+
+        It is (b"message", channel, payload), or (b"subscribe" or b"unsubscribe", channel, how many there are now).
+        Raises ServerError when cut off; open() makes it whole again.
+        """
         try:
-            message = await self._pubsub.get_message(timeout=seconds)
+            if not self.is_open:
+                raise redis.exceptions.ConnectionError("not connected")
+            reply = await self._connection.read_response(timeout=seconds)
         except (redis.exceptions.RedisError, OSError) as error:
+            await self.close()
             raise translate(error, self._url) from None
-        return message["data"] if message and message["type"] == "message" else None
+        return [] if reply is None else [tuple(reply)]
 
     async def close(self) -> None:
-        await self._pubsub.aclose()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.disconnect()

@@ -112,24 +112,16 @@ def translate(error: Exception, url: str) -> DoshitError:
     """What an error of redis-py means to a user of doshit."""
     message = _said(error)
     if isinstance(error, redis.exceptions.NoPermissionError):
-        return NotPermitted(
-            f"Redis at {redact(url)} refused: {message}; {_next_step(message)}"
-        )
+        return NotPermitted(f"Redis at {redact(url)} refused: {message}; {_next_step(message)}")
     step = _next_step(message)
     if step:
-        kind = (
-            ServerUnsuitable
-            if "doshit needs" in step or "cluster" in step or "replica" in step
-            else ServerError
-        )
+        kind = ServerUnsuitable if "doshit needs" in step or "cluster" in step or "replica" in step else ServerError
         return kind(f"Redis at {redact(url)} refused: {message}; {step}")
     if isinstance(
         error,
         (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError),
     ):
-        return ServerUnavailable(
-            f"no Redis answers at {redact(url)} ({message}); {WAYS}"
-        )
+        return ServerUnavailable(f"no Redis answers at {redact(url)} ({message}); {WAYS}")
     return ServerError(f"Redis at {redact(url)} refused: {message}")
 
 
@@ -138,15 +130,11 @@ def judge_server(info: Mapping[str, Any], url: str, prefix: str) -> None:
     version = str(info.get("valkey_version") or info.get("redis_version") or "")
     numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
     if numbers and numbers < OLDEST:
-        raise ServerUnsuitable(
-            f"Redis at {redact(url)} is {version}; doshit needs 6.2 or newer, or Valkey: {WAYS}"
-        )
+        raise ServerUnsuitable(f"Redis at {redact(url)} is {version}; doshit needs 6.2 or newer, or Valkey: {WAYS}")
     if int(info.get("cluster_enabled") or 0) and "{" not in prefix:
         raise ServerUnsuitable(
             f"Redis at {redact(url)} is part of a cluster: all keys of an app must lie in one slot; "
             f"use a prefix with a tag, --prefix '{{{prefix}}}'"
         )
     if info.get("role") == "slave" and str(info.get("slave_read_only", "1")) == "1":
-        raise ServerUnsuitable(
-            f"Redis at {redact(url)} is a read-only replica; use the URL of the primary"
-        )
+        raise ServerUnsuitable(f"Redis at {redact(url)} is a read-only replica; use the URL of the primary")

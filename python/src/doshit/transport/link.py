@@ -34,9 +34,7 @@ class Link:
 
     def connect(self) -> None:
         """Connects, blocking for at most the connect timeout. Raises a ServerError."""
-        pool = redis.ConnectionPool.from_url(
-            self.url, **COMMON, socket_timeout=5.0, client_name=self.name
-        )
+        pool = redis.ConnectionPool.from_url(self.url, **COMMON, socket_timeout=5.0, client_name=self.name)
         connection = pool.make_connection()
         try:
             connection.connect()

@@ -78,18 +78,14 @@ class SyncFace:
         except (redis.exceptions.RedisError, OSError) as error:
             raise translate(error, self.url) from None
 
-    def pipeline(
-        self, commands: Sequence[Sequence[bytes | str | int | float]]
-    ) -> list[Any]:
+    def pipeline(self, commands: Sequence[Sequence[bytes | str | int | float]]) -> list[Any]:
         """Runs plain commands in one round trip. Raises the first refusal; the others have run all the same."""
         try:
             return self._pipeline(commands)
         except (redis.exceptions.RedisError, OSError) as error:
             raise translate(error, self.url) from None
 
-    def _pipeline(
-        self, commands: Sequence[Sequence[bytes | str | int | float]]
-    ) -> list[Any]:
+    def _pipeline(self, commands: Sequence[Sequence[bytes | str | int | float]]) -> list[Any]:
         pipeline = self._redis.pipeline(transaction=False)
         for command in commands:
             pipeline.execute_command(*command)
@@ -188,9 +184,7 @@ class Subscription:
                 self._link.flush()
                 replies = self._link.receive()
         except LinkLost as error:
-            raise translate(
-                redis.exceptions.ConnectionError(str(error)), self._link.url
-            ) from None
+            raise translate(redis.exceptions.ConnectionError(str(error)), self._link.url) from None
         for reply in replies:
             if not isinstance(reply, list):
                 self.close()

@@ -124,8 +124,8 @@ class Signature:
     def json_schema(self) -> dict[str, Any]:
         """The function for a catalog: {"parameters", "returns", "doc", "defaults"}, all of it plain JSON.
 
-        parameters and returns are JSON Schemas (draft 2020-12), an empty one where anything goes; defaults holds what
-        JSON can carry of the defaults, the rest of them only show as parameters that are not required.
+        parameters and returns are JSON Schemas (draft 2020-12) that demand nothing where anything goes; defaults holds
+        what JSON can carry of the defaults, the rest of them only show as parameters that are not required.
         """
         parameters = _schema(self._plan.struct, "validation")
         name = parameters.pop("$ref").rpartition("/")[2]

@@ -16,7 +16,10 @@ def format_timestamp(moment: datetime) -> str:
 
 def parse_timestamp(text: str) -> datetime:
     """The moment. Raises ValueError for anything but the exact form."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    if format_timestamp(moment) != text:  # strptime is content with fewer digits, other scripts and a small z
+        raise ValueError(f"{text!r} is no time like 2015-12-05T00:19:01.834909Z")
+    return moment
 
 
 def seconds_of(duration: float | timedelta) -> float:

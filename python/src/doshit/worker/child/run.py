@@ -33,8 +33,8 @@ class Runner:
         begun = time.perf_counter_ns()
         try:
             task = self._tasks[name]
-            arguments = task.signature.decode(raw)
-            value = task.signature.call(task.function, arguments)
+            positional, keywords = task.signature.decode(raw)
+            value = task.function(*positional, **keywords)
             if task.is_async:
                 value = self._await(value)
             result = encode_result(value)

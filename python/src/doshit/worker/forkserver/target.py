@@ -100,7 +100,7 @@ def _only(module: ModuleType, target: str) -> Doshit:
     apps = {
         id(value): value for value in vars(module).values() if isinstance(value, Doshit)
     }
-    default = default_app()
+    default = default_app
     if default.registry:
         apps.setdefault(id(default), default)
     serving = [app for app in apps.values() if app.registry]

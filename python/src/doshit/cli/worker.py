@@ -1,0 +1,36 @@
+"""The command `doshit worker`: hands its options to the supervisor. Runs no task itself."""
+
+from __future__ import annotations
+
+import argparse
+
+from doshit.values.names import check_prefix, check_queue
+from doshit.worker.supervisor import Settings
+from doshit.worker.supervisor import run as run_worker
+
+
+def run(args: argparse.Namespace) -> int:
+    return run_worker(
+        Settings(
+            target=args.target,
+            queues=queues_of(args),
+            concurrency=args.concurrency,
+            url=args.redis,
+            prefix=prefix_of(args),
+            burst=args.burst,
+            result_ttl=args.result_ttl,
+            unknown_grace=args.unknown_grace,
+            reload=args.reload,
+            verbose=args.verbose,
+            log_format=args.log_format,
+        )
+    )
+
+
+def queues_of(args: argparse.Namespace) -> tuple[str, ...]:
+    """The queues to serve, each once, in the order given; none for the app's own. Raises ConfigurationError."""
+    return tuple(dict.fromkeys(check_queue(name) for name in args.queues or ()))
+
+
+def prefix_of(args: argparse.Namespace) -> str | None:
+    return None if args.prefix is None else check_prefix(args.prefix)

@@ -1,0 +1,114 @@
+"""The side of a client that blocks: sends what is decided elsewhere, and waits. Decides nothing; threads share one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from time import monotonic, sleep
+from typing import Any
+
+from doshit.client import submission
+from doshit.client.ending import END_FIELDS, PENDING, Wait
+from doshit.client.job import Job
+from doshit.client.listener import Listener, ThreadTicket
+from doshit.errors import NotPermitted, ServerUnavailable
+from doshit.transport import SyncFace
+from doshit.values.keys import Keys
+
+Heard = tuple[Listener, int]
+
+
+class SyncSide:
+    """One process's connections to one server."""
+
+    def __init__(self, url: str, keys: Keys) -> None:
+        self.keys = keys
+        self.face = SyncFace(url)
+        self.listener = Listener(self.face, keys)
+        self._may_call = True
+
+    def submit(self, job: Job[Any]) -> tuple[str, Heard | None]:
+        """Submits one task: the word of submit, and where its end will be heard."""
+        epoch = self.listener.invite()
+        reply_to = None if epoch is None else self.listener.channel
+        if self._may_call:
+            try:
+                word = self.face.call(submission.submit_one(self.keys, job, reply_to))[0]
+                return word, None if epoch is None or word != "created" else (self.listener, epoch)
+            except NotPermitted:
+                self._may_call = False
+        return self._submit_plainly(job), None
+
+    def submit_many(self, some: Iterable[Job[Any]]) -> list[str]:
+        """Submits many in few round trips: the word of submit for each, in order."""
+        words: dict[int, str] = {}
+        for trip in submission.trips(submission.batches(some)):
+            for batch, said in zip(trip, self._submit_trip(trip), strict=True):
+                words.update(zip((at for at, _ in batch), said, strict=True))
+        return [words[at] for at in range(len(words))]
+
+    def _submit_trip(self, trip: list[submission.Batch]) -> list[list[str]]:
+        if self._may_call:
+            try:
+                return self.face.calls([submission.submit_batch(self.keys, batch) for batch in trip])
+            except NotPermitted:
+                self._may_call = False
+        return [[self._submit_plainly(job) for _, job in batch] for batch in trip]
+
+    def _submit_plainly(self, job: Job[Any]) -> str:
+        word = (
+            submission.plain_word(job, self.face.command(*submission.plain_look(self.keys, job)))
+            if job.own_id
+            else "created"
+        )
+        if word == "created":
+            now = datetime.now(UTC)
+            self.face.pipeline(submission.plain_submission(self.keys, job, now))
+        return word
+
+    def fields(self, id: str, names: Sequence[str]) -> Sequence[bytes | None]:
+        """Some fields of a task's hash, None where there is none."""
+        reply: list[bytes | None] = self.face.command("HMGET", self.keys.task(id), *names)
+        return reply
+
+    def hash(self, id: str) -> dict[bytes, bytes]:
+        """The whole hash of a task, {} where there is none."""
+        flat = self.face.command("HGETALL", self.keys.task(id))
+        return flat if isinstance(flat, dict) else dict(zip(flat[::2], flat[1::2], strict=True))
+
+    def wait(self, id: str, kind: Any, known: bool, timeout: float | None, heard: Heard | None) -> Any:
+        """The result of a task, as Handle.result promises."""
+        wait = Wait(id, kind, known, timeout, monotonic())
+        epoch = heard[1] if heard is not None and heard[0] is self.listener else None
+        if epoch is None and (value := self._look(wait)) is not PENDING:
+            return value  # it had ended already: no need to listen to everybody's messages
+        ticket = self.listener.enter(self.keys.task(id).encode("utf-8", "surrogateescape"), epoch)
+        try:
+            while True:
+                heard_it = self._listen(wait, ticket)
+                if (value := self._look(wait)) is not PENDING:
+                    break
+        finally:
+            self.listener.leave(ticket)
+        if not heard_it:
+            self.listener.distrust()
+        return value
+
+    def _look(self, wait: Wait) -> Any:
+        try:
+            reply = self.fields(wait.id, END_FIELDS)
+        except ServerUnavailable as error:
+            sleep(wait.away(error, monotonic()))
+            return PENDING
+        return wait.judge(reply, monotonic())
+
+    def _listen(self, wait: Wait, ticket: ThreadTicket) -> bool:
+        try:
+            return self.listener.wait(ticket, wait.pause(monotonic()))
+        except ServerUnavailable as error:
+            sleep(wait.away(error, monotonic()))
+            return True
+
+    def close(self) -> None:
+        self.listener.close()
+        self.face.close()

@@ -1,0 +1,96 @@
+"""Runs the value vectors: pure functions, each text or number in, a text or number out."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from conformance import tasks
+from conformance.vectors import Case, cases, to_bytes
+
+from doshit.errors import BadArguments, ConfigurationError
+from doshit.values.backoff import backoff
+from doshit.values.codec import decode_value, encode_result
+from doshit.values.ids import uuid7
+from doshit.values.keys import Keys
+from doshit.values.names import check_id, check_prefix, check_queue
+from doshit.values.signature import Signature
+from doshit.values.times import format_timestamp, parse_timestamp
+
+CASES = cases("values")
+CHECKS = {"queue": check_queue, "prefix": check_prefix, "id": check_id}
+FUNCTIONS = {"echo": tasks.echo, "add": tasks.add, "nothing": tasks.nothing, "any": tasks.any_value}
+
+
+def vectors(file: str) -> pytest.MarkDecorator:
+    """One test for each case of a file."""
+    chosen = {name: case for name, case in CASES.items() if name.startswith(f"{file}: ")}
+    assert chosen
+    return pytest.mark.parametrize("case", chosen.values(), ids=chosen.keys())
+
+
+@vectors("keys")
+def test_key(case: Case) -> None:
+    key = getattr(Keys(case["prefix"]), case["key"])
+    assert (key(case["of"]) if "of" in case else key) == case["text"]
+
+
+@vectors("timestamps")
+def test_timestamp(case: Case) -> None:
+    if case.get("refused"):
+        with pytest.raises(ValueError):
+            parse_timestamp(case["text"])
+        return
+    zone = timezone(timedelta(minutes=case.get("offset_minutes", 0)))
+    moment = datetime(*case["moment"], tzinfo=zone)
+    assert format_timestamp(moment) == case["text"]
+    assert parse_timestamp(case["text"]) == moment.astimezone(UTC)
+
+
+@vectors("backoff")
+def test_backoff(case: Case) -> None:
+    assert backoff(case["attempt"], case["first"], case["factor"], case["ceiling"]) == case["seconds"]
+
+
+@vectors("names")
+def test_name(case: Case) -> None:
+    check = CHECKS[case["kind"]]
+    if case["accepted"]:
+        assert check(case["text"]) == case["text"]
+    else:
+        with pytest.raises(ConfigurationError):
+            check(case["text"])
+
+
+@vectors("uuid7")
+def test_uuid7(case: Case) -> None:
+    assert uuid7(int(case["milliseconds"], 16), int(case["random"], 16)) == case["text"]
+
+
+def to_args(text: Any) -> bytes:
+    """Args of a vector: a text, or {"repeat": [text, times]}, or {"join": parts} for what is too long to write out."""
+    if isinstance(text, str):
+        return to_bytes(text)
+    if "repeat" in text:
+        part, times = text["repeat"]
+        return to_bytes(part) * int(times)
+    return b"".join(to_args(part) for part in text["join"])
+
+
+@vectors("args")
+def test_args(case: Case) -> None:
+    signature: Signature = FUNCTIONS[case["function"]].signature
+    raw = to_args(case["args"])
+    if "taken" in case:
+        positional, keywords = signature.decode(raw)
+        assert dict(zip(case["taken"], positional, strict=True)) == case["taken"]
+        assert not keywords
+        return
+    with pytest.raises(BadArguments) as refused:
+        signature.decode(raw)
+    assert case["refused"] == "bad-args"
+    assert case.get("says", "") in refused.value.reason
+
+
+@vectors("results")
+def test_result(case: Case) -> None:
+    assert encode_result(decode_value(to_bytes(case["text"]))) == to_bytes(case["text"])
