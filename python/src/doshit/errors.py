@@ -124,7 +124,8 @@ class TaskVanished(ResultError):
 
     def __init__(self, id: str) -> None:
         super().__init__(
-            f"task {id} is not in Redis: it was never submitted, or its result has expired; submit it again if you need it",
+            f"task {id} is not in Redis: it was never submitted, or its result has expired; "
+            "submit it again if you need it",
             id,
         )
 

@@ -5,34 +5,13 @@ from typing import Any
 
 import pytest
 import redis
-from conformance.vectors import Case, Client, assert_world, cases, read, seed, to_bytes, to_raw
+from conformance.actors import Listener
+from conformance.vectors import Case, Client, assert_world, cases, raw, read, seed, to_bytes, to_raw
 
 from doshit import commands
 from doshit.values.keys import Keys
 
 CASES = cases("commands")
-END_OF_STEP = "doshit:end-of-step"
-
-
-class Listener:
-    """Hears every message under the prefix; a message of its own marks the end of a step, so nothing waits for time."""
-
-    def __init__(self, client: Client) -> None:
-        self.client, self.pubsub = client, client.pubsub()
-        self.pubsub.psubscribe("doshit:*")
-        assert self._next()["type"] == "psubscribe"
-
-    def _next(self) -> dict[str, Any]:
-        message = self.pubsub.get_message(timeout=20)
-        assert message, "the server sent no message within 20 s"
-        return message
-
-    def heard(self) -> list[list[bytes]]:
-        self.client.publish(END_OF_STEP, "")
-        messages = []
-        while (message := self._next())["channel"] != END_OF_STEP.encode():
-            messages.append([message["channel"], message["data"]])
-        return messages
 
 
 @pytest.fixture
@@ -67,16 +46,6 @@ def perform(client: Client, step: Case, case: Case) -> Any:
     return reply
 
 
-def raw(client: Client, *words: Any) -> Any:
-    """The reply as the server sent it: redis-py would make dicts, sets and booleans of some."""
-    connection = client.connection_pool.get_connection()
-    try:
-        connection.send_command(*words)
-        return connection.read_response()
-    finally:
-        client.connection_pool.release(connection)
-
-
 def check(client: Client, listener: Listener, step: Case, case: Case) -> None:
     if "error" in step:
         with pytest.raises(redis.ResponseError) as refused:
@@ -105,9 +74,3 @@ def test_command(name: str, client: Client) -> None:
         client.config_set(setting, value)
     for step in case["steps"]:
         check(client, listener, step, case)
-
-
-def test_every_row_of_the_edges_and_every_printed_command_is_covered() -> None:
-    covered = {case["covers"] for folder in ("commands", "stories") for case in cases(folder).values() if "covers" in case}
-    covered |= {group["covers"] for path in ("values/json.json",) for group in read(path)["groups"] if "covers" in group}
-    assert sorted(read("rows.json")["rows"]) == sorted(covered)

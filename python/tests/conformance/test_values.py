@@ -1,11 +1,10 @@
 """Runs the value vectors: pure functions, each text or number in, a text or number out."""
 
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
 
 import pytest
 from conformance import tasks
-from conformance.vectors import Case, cases, to_bytes
+from conformance.vectors import Case, cases, to_args, to_bytes
 
 from doshit.errors import BadArguments, ConfigurationError
 from doshit.values.backoff import backoff
@@ -64,16 +63,6 @@ def test_name(case: Case) -> None:
 @vectors("uuid7")
 def test_uuid7(case: Case) -> None:
     assert uuid7(int(case["milliseconds"], 16), int(case["random"], 16)) == case["text"]
-
-
-def to_args(text: Any) -> bytes:
-    """Args of a vector: a text, or {"repeat": [text, times]}, or {"join": parts} for what is too long to write out."""
-    if isinstance(text, str):
-        return to_bytes(text)
-    if "repeat" in text:
-        part, times = text["repeat"]
-        return to_bytes(part) * int(times)
-    return b"".join(to_args(part) for part in text["join"])
 
 
 @vectors("args")

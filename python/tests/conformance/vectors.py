@@ -35,8 +35,18 @@ def to_bytes(text: Any) -> bytes:
     return bytes.fromhex(text[4:]) if text.startswith("hex:") else text.encode()
 
 
+def to_args(text: Any) -> bytes:
+    """The same, and what is too long to write out: {"repeat": [text, times]} and {"join": parts}."""
+    if not isinstance(text, dict):
+        return to_bytes(text)
+    if "repeat" in text:
+        part, times = text["repeat"]
+        return to_bytes(part) * int(times)
+    return b"".join(to_args(part) for part in text["join"])
+
+
 def to_raw(value: Any) -> Any:
-    """The same for a whole reply: lists stay lists, numbers and null stay themselves."""
+    """to_bytes for a whole reply: lists stay lists, numbers and null stay themselves."""
     if isinstance(value, list):
         return [to_raw(item) for item in value]
     return to_bytes(value) if isinstance(value, str) else value
@@ -77,6 +87,16 @@ def seed(client: Client, world: Case) -> None:
                 client.set(key, value)
         if "ttl" in entry:
             client.expire(key, entry["ttl"])
+
+
+def raw(client: Client, *words: Any) -> Any:
+    """The reply as the server sent it: redis-py would make dicts, sets and booleans of some."""
+    connection = client.connection_pool.get_connection()
+    try:
+        connection.send_command(*words)
+        return connection.read_response()
+    finally:
+        client.connection_pool.release(connection)
 
 
 def _read(client: Client, key: bytes, kind: str) -> Any:

@@ -19,9 +19,7 @@ def read_arguments(assignments: Sequence[str], whole: str | None) -> dict[str, A
         if not name or not sign:
             raise UsageError(f"argument {one_line(assignment)!r}: write name=value")
         if name in arguments:
-            raise UsageError(
-                f"argument {one_line(name)!r} is given twice; leave one of them out"
-            )
+            raise UsageError(f"argument {one_line(name)!r} is given twice; leave one of them out")
         arguments[name] = _read_value(value)
     return arguments
 
@@ -39,7 +37,5 @@ def _read_object(whole: str) -> dict[str, Any]:
     except BadValue as error:
         raise UsageError(f"argument --args: {error}") from None
     if not isinstance(value, dict):
-        raise UsageError(
-            'argument --args: expected a JSON object, one member for each argument: {"a": 1, "b": 2}'
-        )
+        raise UsageError('argument --args: expected a JSON object, one member for each argument: {"a": 1, "b": 2}')
     return value

@@ -16,6 +16,4 @@ def app_of(args: argparse.Namespace) -> Doshit:
 def refuse_redis(args: argparse.Namespace) -> None:
     """Raises UsageError where a server is named to a command that starts its own."""
     if args.redis is not None:
-        raise UsageError(
-            f"argument --redis: `{args.command}` starts a server of its own; leave it out"
-        )
+        raise UsageError(f"argument --redis: `{args.command}` starts a server of its own; leave it out")

@@ -29,25 +29,12 @@ def run(args: argparse.Namespace) -> int:
     try:
         from rich.console import Console
     except ImportError:
-        raise ConfigurationError(
-            'the demo draws with rich; get it with: pip install "doshit[server]"'
-        ) from None
+        raise ConfigurationError('the demo draws with rich; get it with: pip install "doshit[server]"') from None
     source = files("doshit.cli").joinpath("demo_tasks.py").read_text()
-    with (
-        Stage(source, args.prefix or "doshit") as stage,
-        BareConnection(stage.url, PATIENCE) as redis,
-    ):
-        demo = Demo(
-            Console(highlight=False, markup=False, soft_wrap=True), stage, redis
-        )
+    with Stage(source, args.prefix or "doshit") as stage, BareConnection(stage.url, PATIENCE) as redis:
+        demo = Demo(Console(highlight=False, markup=False, soft_wrap=True), stage, redis)
         demo.introduce(source)
-        for act in (
-            demo.two_commands,
-            demo.from_python,
-            demo.a_failure,
-            demo.a_thousand,
-            demo.the_keys,
-        ):
+        for act in (demo.two_commands, demo.from_python, demo.a_failure, demo.a_thousand, demo.the_keys):
             act()
         return demo.conclude()
 
@@ -66,15 +53,9 @@ class Demo:
     def introduce(self, source: str) -> None:
         from rich.syntax import Syntax
 
-        self._say(
-            f"A server of its own ({self._stage.url}) and one worker that serves this file, tasks.py:\n"
-        )
+        self._say(f"A server of its own ({self._stage.url}) and one worker that serves this file, tasks.py:\n")
         if self._console.is_terminal:
-            self._console.print(
-                Syntax(
-                    source.strip(), "python", background_color="default", padding=(0, 4)
-                )
-            )
+            self._console.print(Syntax(source.strip(), "python", background_color="default", padding=(0, 4)))
         else:
             self._say(source.strip())
 
@@ -83,32 +64,16 @@ class Demo:
         key = f"{self._prefix}:task:{ID}"
         with BareConnection(self._stage.url, PATIENCE) as listener:
             self._send("SUBSCRIBE", f"{self._prefix}:results", on=listener)
-            self._send(
-                "HSET",
-                key,
-                "function",
-                "echo",
-                "state",
-                "pending",
-                "args",
-                '{ "text": "ooh yeeah" }',
-            )
+            self._send("HSET", key, "function", "echo", "state", "pending", "args", '{ "text": "ooh yeeah" }')
             push = ("LPUSH", f"{self._prefix}:default:pending", ID)
             self._send(*push)
-            self._say(
-                f"(on the wire, that last one is {wire_form(push)!r})", style="dim"
-            )
+            self._say(f"(on the wire, that last one is {wire_form(push)!r})", style="dim")
             self._say("The worker runs it, and whoever subscribed hears of the end:")
             message = self._await_message(listener, key)
             self._console.print(*printed_form(message), sep="\n", style="green")
-        self._check(
-            "the message names the task",
-            message == ["message", f"{self._prefix}:results", key],
-        )
+        self._check("the message names the task", message == ["message", f"{self._prefix}:results", key])
         answer = self._send("HMGET", key, "result", "result-value")
-        self._check(
-            "the result is what echo was given", answer == ["successful", '"ooh yeeah"']
-        )
+        self._check("the result is what echo was given", answer == ["successful", '"ooh yeeah"'])
 
     def from_python(self) -> None:
         self._title("From Python, typed")
@@ -121,50 +86,32 @@ class Demo:
         self._check("the result is 3", value == 3)
         refused = self._eval('add.enqueue(1, b="two")')
         pending = self._redis.command("LLEN", f"{self._prefix}:default:pending")
-        self._check(
-            "a wrong call is an error here, and nothing was pushed",
-            _is_bad_arguments(refused, pending),
-        )
+        self._check("a wrong call is an error here, and nothing was pushed", _is_bad_arguments(refused, pending))
 
     def a_failure(self) -> None:
         self._title("A failure, with the traceback from where it ran")
         error = self._eval(f'fail.enqueue("out of paper").result(timeout={PATIENCE:g})')
-        self._check(
-            "it failed with the code `exception`",
-            isinstance(error, TaskFailed) and error.code == "exception",
-        )
+        self._check("it failed with the code `exception`", isinstance(error, TaskFailed) and error.code == "exception")
         trace = error.remote_traceback if isinstance(error, TaskFailed) else ""
         self._check(
-            "its traceback names the line in tasks.py",
-            "tasks.py" in trace and "raise ValueError(message)" in trace,
+            "its traceback names the line in tasks.py", "tasks.py" in trace and "raise ValueError(message)" in trace
         )
 
     def a_thousand(self) -> None:
         from rich.progress import track
 
         self._title(f"{MANY:,} in bulk, each of which takes 2 ms")
-        handles = self._eval(
-            f"square.enqueue_many((n,) for n in range({MANY}))", show=False
-        )
+        handles = self._eval(f"square.enqueue_many((n,) for n in range({MANY}))", show=False)
         results = [
             handle.result(timeout=PATIENCE)
-            for handle in track(
-                handles, "running", console=self._console, update_period=0.05
-            )
+            for handle in track(handles, "running", console=self._console, update_period=0.05)
         ]
-        self._check(
-            "every result is the square of its number",
-            results == [n * n for n in range(MANY)],
-        )
+        self._check("every result is the square of its number", results == [n * n for n in range(MANY)])
 
     def the_keys(self) -> None:
         self._title("All of it is in Redis, to be read by anybody")
         task = self._send("HGETALL", f"{self._prefix}:task:{ID}")
-        fields = (
-            dict(zip(task[::2], task[1::2], strict=True))
-            if isinstance(task, list)
-            else {}
-        )
+        fields = dict(zip(task[::2], task[1::2], strict=True)) if isinstance(task, list) else {}
         self._check("the task is finished", fields.get("state") == "finished")
         for count, pattern, kind in self._counted_keys():
             self._say(f"{count:>7,} x {kind:<6} {one_line(pattern)}")
@@ -176,15 +123,11 @@ class Demo:
         self._console.print()
         if self._failed:
             self._say(
-                f"{len(self._failed)} of {self._checked} checks failed: {'; '.join(self._failed)}",
-                style="bold red",
+                f"{len(self._failed)} of {self._checked} checks failed: {'; '.join(self._failed)}", style="bold red"
             )
             self._say(self._stage.worker_log())
             return 1
-        self._say(
-            f"All {self._checked} checks passed. Your own: doshit dev tasks.py",
-            style="bold green",
-        )
+        self._say(f"All {self._checked} checks passed. Your own: doshit dev tasks.py", style="bold green")
         return 0
 
     def _title(self, words: str) -> None:
@@ -199,10 +142,7 @@ class Demo:
         self._checked += 1
         if not holds:
             self._failed.append(promise)
-        self._say(
-            f"  {'ok' if holds else 'NOT TRUE'}: {promise}",
-            style="green" if holds else "bold red",
-        )
+        self._say(f"  {'ok' if holds else 'NOT TRUE'}: {promise}", style="green" if holds else "bold red")
 
     def _send(self, *words: str, on: BareConnection | None = None) -> Reply:
         """Prints a command, sends it, prints its reply."""
@@ -225,10 +165,7 @@ class Demo:
             value = eval(line, self._python)
         except (BadArguments, TaskFailed) as error:
             notes: Sequence[str] = getattr(error, "__notes__", ())
-            self._say(
-                many_lines("\n".join([f"{type(error).__name__}: {error}", *notes])),
-                style="yellow",
-            )
+            self._say(many_lines("\n".join([f"{type(error).__name__}: {error}", *notes])), style="yellow")
             return error
         if show:
             self._say(one_line(repr(value)))
@@ -239,19 +176,12 @@ class Demo:
         keys: set[str] = set()
         cursor: Reply = "0"
         while cursor is not None:
-            reply = self._redis.command(
-                "SCAN", str(cursor), "MATCH", f"{self._prefix}:*", "COUNT", "1000"
-            )
+            reply = self._redis.command("SCAN", str(cursor), "MATCH", f"{self._prefix}:*", "COUNT", "1000")
             assert isinstance(reply, list) and isinstance(reply[1], list)
             keys.update(str(key) for key in reply[1])
             cursor = reply[0] if reply[0] != "0" else None
-        kinds = Counter(
-            (_pattern(key, self._prefix), str(self._redis.command("TYPE", key)))
-            for key in keys
-        )
-        return sorted(
-            (count, pattern, kind) for (pattern, kind), count in kinds.items()
-        )
+        kinds = Counter((_pattern(key, self._prefix), str(self._redis.command("TYPE", key))) for key in keys)
+        return sorted((count, pattern, kind) for (pattern, kind), count in kinds.items())
 
 
 def _is_bad_arguments(value: object, pending: Reply) -> bool:
@@ -261,6 +191,4 @@ def _is_bad_arguments(value: object, pending: Reply) -> bool:
 def _pattern(key: str, prefix: str) -> str:
     """The key with what is different for each task or worker left out."""
     kind = key.removeprefix(prefix + ":").partition(":")[0]
-    return (
-        f"{prefix}:{kind}:*" if kind in ("task", "worker", "held", "catalog") else key
-    )
+    return f"{prefix}:{kind}:*" if kind in ("task", "worker", "held", "catalog") else key

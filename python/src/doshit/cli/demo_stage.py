@@ -30,12 +30,8 @@ class Stage:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            self._folder = Path(
-                stack.enter_context(tempfile.TemporaryDirectory(prefix="doshit-demo-"))
-            )
-            self.url = stack.enter_context(
-                EmbeddedServer(self._folder, persist=False, tied=True)
-            ).url
+            self._folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="doshit-demo-")))
+            self.url = stack.enter_context(EmbeddedServer(self._folder, persist=False, tied=True)).url
             self._worker = self._start_worker()
             stack.callback(self._stop_worker)
             self._await_worker()
@@ -53,43 +49,17 @@ class Stage:
 
     def worker_log(self) -> str:
         """The last lines the worker wrote, fit for a terminal."""
-        return many_lines(
-            "\n".join(
-                (self._folder / "worker.log")
-                .read_text("utf-8", "replace")
-                .splitlines()[-30:]
-            )
-        )
+        return many_lines("\n".join((self._folder / "worker.log").read_text("utf-8", "replace").splitlines()[-30:]))
 
     def _environment(self) -> dict[str, str]:
         return {"DOSHIT_REDIS": self.url, "DOSHIT_APP_PREFIX": self.prefix}
 
     def _start_worker(self) -> subprocess.Popen[bytes]:
         (self._folder / "tasks.py").write_text(self._source)
-        command = [
-            sys.executable,
-            "-m",
-            "doshit.cli.main",
-            "worker",
-            "tasks.py",
-            "-c",
-            "2",
-        ]
+        command = [sys.executable, "-m", "doshit.cli.main", "worker", "tasks.py", "-c", "2"]
         if sys.platform == "linux":
-            command = [
-                sys.executable,
-                "-I",
-                "-S",
-                "-c",
-                TIE_TO_PARENT,
-                str(os.getpid()),
-                *command,
-            ]
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if name not in ("DOSHIT_QUEUE", "REDIS_URL")
-        }
+            command = [sys.executable, "-I", "-S", "-c", TIE_TO_PARENT, str(os.getpid()), *command]
+        environment = {name: value for name, value in os.environ.items() if name not in ("DOSHIT_QUEUE", "REDIS_URL")}
         with open(self._folder / "worker.log", "wb") as log:
             return subprocess.Popen(
                 command,
@@ -106,9 +76,7 @@ class Stage:
             while redis.command("ZCARD", f"{self.prefix}:workers") == 0:
                 if self._worker.poll() is not None or time.monotonic() > deadline:
                     print(self.worker_log(), file=sys.stderr)
-                    raise DoshitError(
-                        "the demo's worker did not start; what it wrote stands above"
-                    )
+                    raise DoshitError("the demo's worker did not start; what it wrote stands above")
                 time.sleep(0.01)
 
     def _stop_worker(self) -> None:

@@ -63,6 +63,11 @@ class Worker:
 _ABOUT = ("host", "pid", "started", "queues", "concurrency", "language", "version")
 
 
+def raw(name: str) -> bytes:
+    """A name as the bytes it came from: ids and names are any bytes, and a client library would refuse some as text."""
+    return name.encode("utf-8", "surrogateescape")
+
+
 def redis_now(face: SyncFace) -> float:
     """The clock of Redis, seconds since 1970: leases and ages are counted in it."""
     seconds, microseconds = face.command("TIME")
@@ -71,28 +76,16 @@ def redis_now(face: SyncFace) -> float:
 
 def live_workers(face: SyncFace, keys: Keys, now: float) -> list[Worker]:
     """The workers that are alive now, by id, without what they run."""
-    ids = face.command(
-        "ZRANGEBYSCORE", keys.workers, int(now * 1000), "+inf", "LIMIT", 0, WORKERS_READ
-    )
-    abouts = (
-        face.pipeline([("HMGET", keys.worker(text(id)), *_ABOUT) for id in ids])
-        if ids
-        else []
-    )
-    return sorted(
-        (_worker(text(id), about, now) for id, about in zip(ids, abouts, strict=True)),
-        key=lambda worker: worker.id,
-    )
+    alive = face.command("ZRANGEBYSCORE", keys.workers, int(now * 1000), "+inf", "LIMIT", 0, WORKERS_READ)
+    ids = sorted(text(id) for id in alive)
+    abouts = face.pipeline([("HMGET", raw(keys.worker(id)), *_ABOUT) for id in ids]) if ids else []
+    return [_worker(id, about, now) for id, about in zip(ids, abouts, strict=True)]
 
 
 def _worker(id: str, about: list[bytes | None], now: float) -> Worker:
-    host, pid, started, queues, concurrency, language, version = (
-        "" if it is None else text(it) for it in about
-    )
+    host, pid, started, queues, concurrency, language, version = ("" if it is None else text(it) for it in about)
     serves = tuple(queues.split(",")) if queues else ()
-    return Worker(
-        id, host, pid, since(started, now), serves, concurrency, language, version
-    )
+    return Worker(id, host, pid, since(started, now), serves, concurrency, language, version)
 
 
 def since(timestamp: str, now: float) -> float | None:
@@ -103,47 +96,20 @@ def since(timestamp: str, now: float) -> float | None:
         return None
 
 
-def with_runs(
-    face: SyncFace, keys: Keys, workers: list[Worker], now: float
-) -> list[Worker]:
+def with_runs(face: SyncFace, keys: Keys, workers: list[Worker], now: float) -> list[Worker]:
     """The same workers, with what they hold."""
+    return [_with_runs(face, keys, worker, now) for worker in workers]
+
+
+def _with_runs(face: SyncFace, keys: Keys, worker: Worker, now: float) -> Worker:
+    key = raw(keys.held(worker.id))
     # HSCAN may answer more than its COUNT, never a hash of thousands at once as HGETALL does.
-    commands = [
-        command
-        for worker in workers
-        for command in (
-            ("HLEN", keys.held(worker.id)),
-            ("HSCAN", keys.held(worker.id), 0, "COUNT", RUNS_READ),
-        )
-    ]
-    replies = iter(face.pipeline(commands) if commands else [])
-    return [
-        _with_runs(face, keys, worker, next(replies), next(replies)[1], now)
-        for worker in workers
-    ]
-
-
-def _with_runs(
-    face: SyncFace,
-    keys: Keys,
-    worker: Worker,
-    held: int,
-    scanned: list[bytes],
-    now: float,
-) -> Worker:
-    pairs = list(islice(zip(scanned[::2], scanned[1::2], strict=True), RUNS_READ))
-    looks = [
-        ("HMGET", keys.task(text(id)), "function", "executing-created")
-        for id, _ in pairs
-    ]
+    held, (_, some) = face.pipeline([("HLEN", key), ("HSCAN", key, 0, "COUNT", RUNS_READ)])
+    pairs = list(islice(some.items(), RUNS_READ))
+    looks = [("HMGET", raw(keys.task(text(id))), "function", "executing-created") for id, _ in pairs]
     tasks = face.pipeline(looks) if looks else []
-    runs = [
-        _run(text(id), text(value), task, now)
-        for (id, value), task in zip(pairs, tasks, strict=True)
-    ]
-    return replace(
-        worker, held=held, runs=sorted(runs, key=lambda run: -(run.seconds or 0.0))
-    )
+    runs = [_run(text(id), text(value), task, now) for (id, value), task in zip(pairs, tasks, strict=True)]
+    return replace(worker, held=held, runs=sorted(runs, key=lambda run: -(run.seconds or 0.0)))
 
 
 def _run(id: str, held: str, task: list[bytes | None], now: float) -> Run:
@@ -174,27 +140,25 @@ def _is_queue(name: str) -> bool:
 
 def queue(face: SyncFace, keys: Keys, name: str, now: float) -> Queue:
     """One queue. A key of a wrong type is this queue's problem, told in it, and no other's."""
+    commands: list[tuple[str | int, ...]] = [
+        ("LLEN", keys.pending(name)),
+        ("LLEN", keys.executing(name)),
+        ("ZCARD", keys.scheduled(name)),
+        ("ZCARD", keys.failed(name)),
+        ("LLEN", keys.quarantine(name)),
+        ("LINDEX", keys.pending(name), -1),
+    ]
     try:
-        *counts, oldest = face.pipeline(
-            [
-                ("LLEN", keys.pending(name)),
-                ("LLEN", keys.executing(name)),
-                ("ZCARD", keys.scheduled(name)),
-                ("ZCARD", keys.failed(name)),
-                ("LLEN", keys.quarantine(name)),
-                ("LINDEX", keys.pending(name), -1),
-            ]
-        )
-        age = None if oldest is None else _age(face, keys.task(text(oldest)), now)
+        pending, executing, scheduled, failed, quarantine, oldest = face.pipeline(commands)
     except ServerUnavailable:
         raise
     except ServerError as error:
         return Queue(name, problem=str(error))
-    pending, executing, scheduled, failed, quarantine = counts
+    age = None if oldest is None else _age(face, raw(keys.task(text(oldest))), now)
     return Queue(name, pending, executing, scheduled, failed, quarantine, age)
 
 
-def _age(face: SyncFace, task_key: str, now: float) -> float | None:
+def _age(face: SyncFace, task_key: bytes, now: float) -> float | None:
     try:
         created = face.command("HGET", task_key, "pending-created")
     except ServerUnavailable:

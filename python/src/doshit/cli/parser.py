@@ -31,11 +31,7 @@ class Parser(argparse.ArgumentParser):
     """A parser with the settings all commands share: no abbreviated options, text laid out as it is written."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-            **settings,
-        )
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **settings)
 
 
 class Version(argparse.Action):
@@ -44,7 +40,8 @@ class Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         from importlib.metadata import version
 
-        parser.exit(0, f"doshit {version('doshit')}\n")
+        print(f"doshit {version('doshit')}")
+        parser.exit()
 
 
 def parse(argv: Sequence[str]) -> tuple[Parser, argparse.Namespace]:
@@ -64,22 +61,12 @@ def parse(argv: Sequence[str]) -> tuple[Parser, argparse.Namespace]:
 
 
 def _parsers() -> tuple[Parser, dict[str, Parser]]:
-    top = Parser(
-        prog="doshit",
-        description="A job queue on Redis whose schema is its API.",
-        epilog=_TOP,
-    )
-    top.add_argument(
-        "--version", action=Version, nargs=0, help="print the version and exit"
-    )
-    choices = top.add_subparsers(
-        title="commands", metavar="COMMAND", required=True, parser_class=Parser
-    )
+    top = Parser(prog="doshit", description="A job queue on Redis whose schema is its API.", epilog=_TOP)
+    top.add_argument("--version", action=Version, nargs=0, help="print the version and exit")
+    choices = top.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
     commands = {}
     for name, (line, epilog, add_options) in _COMMANDS.items():
-        parser = choices.add_parser(
-            name, help=line, description=f"{line[0].upper()}{line[1:]}.", epilog=epilog
-        )
+        parser = choices.add_parser(name, help=line, description=f"{line[0].upper()}{line[1:]}.", epilog=epilog)
         add_options(parser)
         _add_connection(parser)
         commands[name] = parser
@@ -93,15 +80,10 @@ def _add_connection(parser: Parser) -> None:
         metavar="URL",
         help="redis://, rediss:// or unix:// (default: DOSHIT_REDIS, else REDIS_URL, else redis://localhost:6379/0)",
     )
-    group.add_argument(
-        "--prefix",
-        help="what all keys of the app begin with (default: DOSHIT_APP_PREFIX, else doshit)",
-    )
+    group.add_argument("--prefix", help="what all keys of the app begin with (default: DOSHIT_APP_PREFIX, else doshit)")
 
 
-def _number(
-    kind: Callable[[str], float], least: float, words: str
-) -> Callable[[str], Any]:
+def _number(kind: Callable[[str], float], least: float, words: str) -> Callable[[str], Any]:
     """An argument type: a number that is at least so much. words: what it is, for the error."""
 
     def convert(text: str) -> float:
@@ -110,9 +92,7 @@ def _number(
         except ValueError:
             raise argparse.ArgumentTypeError(f"{text!r} is not {words}") from None
         if not least <= value < 1e9:
-            raise argparse.ArgumentTypeError(
-                f"{text!r} is not {words}, {least:g} or more"
-            )
+            raise argparse.ArgumentTypeError(f"{text!r} is not {words}, {least:g} or more")
         return value
 
     return convert
@@ -124,9 +104,7 @@ _COUNT = _number(int, 1, "a whole number")
 
 def _wait_seconds(text: str) -> float:
     if "=" in text or not text[:1].isdigit():
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no number of seconds; put --wait last, or write --wait=30"
-        )
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds; put --wait last, or write --wait=30")
     seconds: float = _SECONDS(text)
     return seconds
 
@@ -149,13 +127,7 @@ def _worker(parser: Parser) -> None:
         action="append",
         help="a queue to serve; several are served in the order given (default: the app's)",
     )
-    add(
-        "-c",
-        "--concurrency",
-        metavar="N",
-        type=_COUNT,
-        help="processes that run tasks (default: the number of CPUs)",
-    )
+    add("-c", "--concurrency", metavar="N", type=_COUNT, help="processes that run tasks (default: the number of CPUs)")
     add("--burst", action="store_true", help="end once the queues are empty")
     add(
         "--result-ttl",
@@ -171,11 +143,7 @@ def _worker(parser: Parser) -> None:
         default=UNKNOWN_GRACE,
         help="seconds a task may wait for a worker that has its function (default: %(default)g)",
     )
-    add(
-        "--reload",
-        action="store_true",
-        help="start again when a file of the code changes; for development",
-    )
+    add("--reload", action="store_true", help="start again when a file of the code changes; for development")
     _add_logging(parser)
 
 
@@ -191,32 +159,11 @@ def _add_logging(parser: Parser) -> None:
 
 def _submit(parser: Parser) -> None:
     add = parser.add_argument
-    add(
-        "function",
-        metavar="FUNCTION",
-        help="the name of the function; its code is not needed here",
-    )
-    add(
-        "arguments",
-        metavar="name=value",
-        nargs="*",
-        help="an argument: JSON where it parses as JSON, else text",
-    )
-    add(
-        "--args",
-        metavar="JSON",
-        help="arguments as one JSON object; name=value adds to it",
-    )
-    add(
-        "-q",
-        "--queue",
-        metavar="Q",
-        help="the queue (default: DOSHIT_QUEUE, else default)",
-    )
-    add(
-        "--id",
-        help="the task's id (default: a new one); the same id again is the same task",
-    )
+    add("function", metavar="FUNCTION", help="the name of the function; its code is not needed here")
+    add("arguments", metavar="name=value", nargs="*", help="an argument: JSON where it parses as JSON, else text")
+    add("--args", metavar="JSON", help="arguments as one JSON object; name=value adds to it")
+    add("-q", "--queue", metavar="Q", help="the queue (default: DOSHIT_QUEUE, else default)")
+    add("--id", help="the task's id (default: a new one); the same id again is the same task")
     add(
         "--wait",
         metavar="S",
@@ -230,19 +177,13 @@ def _submit(parser: Parser) -> None:
 
 def _show(parser: Parser) -> None:
     parser.add_argument("id", metavar="ID", help="the task's id")
-    parser.add_argument(
-        "--json", action="store_true", help="print the task's fields as one JSON object"
-    )
+    parser.add_argument("--json", action="store_true", help="print the task's fields as one JSON object")
 
 
 def _status(parser: Parser) -> None:
     add = parser.add_argument
     add("--json", action="store_true", help="print one JSON object")
-    add(
-        "--check",
-        action="store_true",
-        help="one line, and exit code 0 only if a worker of this host is alive",
-    )
+    add("--check", action="store_true", help="one line, and exit code 0 only if a worker of this host is alive")
     add("--any", action="store_true", help="with --check: a worker of any host will do")
     add(
         "-q",
@@ -273,13 +214,7 @@ def _dev(parser: Parser) -> None:
         action="append",
         help="a queue to serve; may be given several times",
     )
-    add(
-        "-c",
-        "--concurrency",
-        metavar="N",
-        type=_COUNT,
-        help="processes that run tasks (default: the number of CPUs)",
-    )
+    add("-c", "--concurrency", metavar="N", type=_COUNT, help="processes that run tasks (default: the number of CPUs)")
     _add_logging(parser)
 
 

@@ -27,9 +27,7 @@ class BareConnection:
             self._socket.settimeout(timeout)
             self._socket.connect(unquote(parts.path))
         else:
-            self._socket = socket.create_connection(
-                (parts.hostname, parts.port), timeout
-            )
+            self._socket = socket.create_connection((parts.hostname, parts.port), timeout)
         self._replies = self._socket.makefile("rb")
         if parts.password:
             self.command("AUTH", unquote(parts.password))
@@ -69,9 +67,7 @@ class BareConnection:
 def wire_form(words: tuple[str, ...]) -> bytes:
     """A command as its bytes on the wire: the count of its words, then each with its length."""
     parts = [word.encode() for word in words]
-    return b"*%d\r\n" % len(parts) + b"".join(
-        b"$%d\r\n%b\r\n" % (len(part), part) for part in parts
-    )
+    return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts)
 
 
 def typed_form(words: tuple[str, ...]) -> str:
@@ -92,8 +88,4 @@ def printed_form(reply: Reply, indent: str = "") -> Iterator[str]:
     elif isinstance(reply, int):
         yield f"(integer) {reply}"
     else:
-        yield (
-            "(nil)"
-            if reply is None
-            else '"' + one_line(reply.replace('"', '\\"')) + '"'
-        )
+        yield ("(nil)" if reply is None else '"' + one_line(reply.replace('"', '\\"')) + '"')

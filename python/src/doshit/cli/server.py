@@ -15,14 +15,12 @@ from doshit.server import EmbeddedServer
 
 def run(args: argparse.Namespace) -> int:
     refuse_redis(args)
+    signal.signal(signal.SIGTERM, _interrupt)
     server = EmbeddedServer(port=args.port).start()
     try:
         print(server.url, flush=True)
         if not server.owned:
-            print(
-                f"a server ran already (process {server.pid}); it is left as it is",
-                file=sys.stderr,
-            )
+            print(f"a server ran already (process {server.pid}); it is left as it is", file=sys.stderr)
             return 0
         tell_how_to_use(server.url, args.prefix)
         print(f"its data are in {server.data_dir}; Ctrl-C stops it", file=sys.stderr)
@@ -41,15 +39,11 @@ def tell_how_to_use(url: str, prefix: str | None) -> None:
 
 def _hold_open(server: EmbeddedServer) -> int:
     """Returns 0 after Ctrl-C or SIGTERM, which is how it is meant to end; 1 if the server ended on its own."""
-    signal.signal(signal.SIGTERM, _interrupt)
     try:
         status = server.wait()
     except KeyboardInterrupt:
         return 0
-    print(
-        f"doshit: the server ended (exit status {status}); its log is in {server.data_dir}",
-        file=sys.stderr,
-    )
+    print(f"doshit: the server ended (exit status {status}); its log is in {server.data_dir}", file=sys.stderr)
     return 1
 
 
@@ -59,9 +53,4 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 def named_server(args: argparse.Namespace) -> str | None:
     """The URL of the server that --redis or the environment names, or None."""
-    return (
-        args.redis
-        or os.environ.get("DOSHIT_REDIS")
-        or os.environ.get("REDIS_URL")
-        or None
-    )
+    return args.redis or os.environ.get("DOSHIT_REDIS") or os.environ.get("REDIS_URL") or None

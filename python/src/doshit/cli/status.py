@@ -10,16 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from doshit.cli.connection import app_of
-from doshit.cli.look import (
-    Queue,
-    Run,
-    Worker,
-    live_workers,
-    queue,
-    queue_names,
-    redis_now,
-    with_runs,
-)
+from doshit.cli.look import Queue, Run, Worker, live_workers, queue, queue_names, redis_now, with_runs
 from doshit.cli.parser import UsageError
 from doshit.cli.text import as_json, duration, one_line, table
 from doshit.client import Doshit
@@ -33,18 +24,12 @@ CHECK_SECONDS = 0.75
 def run(args: argparse.Namespace) -> int:
     if not args.check and (args.any or args.queues):
         option = "--any" if args.any else "-q/--queue"
-        raise UsageError(
-            f"argument {option}: it belongs to --check; add --check, or leave it out"
-        )
+        raise UsageError(f"argument {option}: it belongs to --check; add --check, or leave it out")
     if args.check and args.json:
-        raise UsageError(
-            "argument --json: a check answers with its exit code; leave out --check or --json"
-        )
+        raise UsageError("argument --json: a check answers with its exit code; leave out --check or --json")
     app = app_of(args)
     if args.check:
-        return _check(
-            app, None if args.any else socket.gethostname(), args.queues or []
-        )
+        return _check(app, None if args.any else socket.gethostname(), args.queues or [])
     return _show(app, args.json)
 
 
@@ -53,10 +38,7 @@ def _show(app: Doshit, machine: bool) -> int:
     now = redis_now(face)
     workers = with_runs(face, keys, live_workers(face, keys, now), now)
     served = {name for worker in workers for name in worker.queues}
-    queues = [
-        queue(face, keys, name, now)
-        for name in queue_names(face, keys, {app.queue, *served})
-    ]
+    queues = [queue(face, keys, name, now) for name in queue_names(face, keys, {app.queue, *served})]
     if machine:
         print(as_json(_machine_form(app.keys.prefix, queues, workers), indent=2))
     else:
@@ -67,26 +49,10 @@ def _show(app: Doshit, machine: bool) -> int:
 def _queue_lines(queues: list[Queue]) -> list[str]:
     header = ("queue", "pending", "executing", "scheduled", "failed", "oldest pending")
     good = [it for it in queues if it.problem is None]
-    rows = [
-        (
-            it.name,
-            it.pending,
-            it.executing,
-            it.scheduled,
-            it.failed,
-            duration(it.oldest),
-        )
-        for it in good
-    ]
+    rows = [(it.name, it.pending, it.executing, it.scheduled, it.failed, duration(it.oldest)) for it in good]
     lines = table(header, rows) if rows else []
-    lines += [
-        f"{it.name}: {one_line(it.problem)}" for it in queues if it.problem is not None
-    ]
-    lines += [
-        f"{it.name}: {it.quarantine} ids that can be no task are in quarantine"
-        for it in good
-        if it.quarantine
-    ]
+    lines += [f"{it.name}: {one_line(it.problem)}" for it in queues if it.problem is not None]
+    lines += [f"{it.name}: {it.quarantine} ids that can be no task are in quarantine" for it in good if it.quarantine]
     return lines
 
 
@@ -94,26 +60,12 @@ def _worker_lines(workers: list[Worker]) -> list[str]:
     if not workers:
         return ["no worker is alive; start one: doshit worker tasks.py"]
     header = ("worker", "host", "pid", "up", "serves", "processes", "runs")
-    return table(
-        header,
-        [
-            tuple(one_line(cell) or "-" for cell in _worker_row(worker))
-            for worker in workers
-        ],
-    )
+    return table(header, [tuple(one_line(cell) or "-" for cell in _worker_row(worker)) for worker in workers])
 
 
 def _worker_row(worker: Worker) -> tuple[str, ...]:
     it = worker
-    return (
-        it.id,
-        it.host,
-        it.pid,
-        duration(it.uptime),
-        ", ".join(it.queues),
-        it.concurrency,
-        _runs(it),
-    )
+    return (it.id, it.host, it.pid, duration(it.uptime), ", ".join(it.queues), it.concurrency, _runs(it))
 
 
 def _runs(worker: Worker) -> str:
@@ -121,10 +73,7 @@ def _runs(worker: Worker) -> str:
     groups: dict[str, list[Run]] = {}
     for run in worker.runs:
         groups.setdefault(run.function or "?", []).append(run)
-    parts = [
-        f"{name}{_times(len(runs))} {duration(runs[0].seconds)}"
-        for name, runs in groups.items()
-    ]
+    parts = [f"{name}{_times(len(runs))} {duration(runs[0].seconds)}" for name, runs in groups.items()]
     if worker.held > len(worker.runs):
         parts.append(f"and {worker.held - len(worker.runs)} more")
     return ", ".join(parts)
@@ -134,17 +83,12 @@ def _times(count: int) -> str:
     return f" x{count}" if count > 1 else ""
 
 
-def _machine_form(
-    prefix: str, queues: list[Queue], workers: list[Worker]
-) -> dict[str, Any]:
+def _machine_form(prefix: str, queues: list[Queue], workers: list[Worker]) -> dict[str, Any]:
     """Ages are in seconds, null where unknown."""
     return {
         "prefix": prefix,
         "queues": [vars(it) for it in queues],
-        "workers": [
-            {**vars(worker), "runs": [vars(run) for run in worker.runs]}
-            for worker in workers
-        ],
+        "workers": [{**vars(worker), "runs": [vars(run) for run in worker.runs]} for worker in workers],
     }
 
 
@@ -153,26 +97,14 @@ def _check(app: Doshit, host: str | None, queues: list[str]) -> int:
     with _deadline(CHECK_SECONDS):
         face = SyncFace(app.url, timeout=CHECK_SECONDS)
         workers = live_workers(face, app.keys, redis_now(face))
-    fit = [
-        it
-        for it in workers
-        if (host is None or it.host == host) and set(queues) <= set(it.queues)
-    ]
+    fit = [it for it in workers if (host is None or it.host == host) and set(queues) <= set(it.queues)]
     wanted = "serving " + ", ".join(queues) if queues else "alive"
     where = "anywhere" if host is None else f"on {host}"
     if fit:
-        print(
-            one_line(
-                f"{len(fit)} of {len(workers)} live workers {wanted} {where}: {fit[0].id}"
-            )
-        )
+        print(one_line(f"{len(fit)} of {len(workers)} live workers {wanted} {where}: {fit[0].id}"))
         return 0
     others = f"{len(workers)} alive in all"
-    print(
-        one_line(
-            f"no worker is {wanted} {where} ({others}); its log says why, or start one: doshit worker tasks.py"
-        )
-    )
+    print(one_line(f"no worker is {wanted} {where} ({others}); its log says why, or start one: doshit worker tasks.py"))
     return 1
 
 
@@ -181,9 +113,7 @@ def _deadline(seconds: float) -> Iterator[None]:
     """Ends whatever the block waits for, connecting and retries included, with ServerUnavailable."""
 
     def give_up(*_: object) -> None:
-        raise ServerUnavailable(
-            f"Redis did not answer within {seconds:g} s, so no worker was seen; look at the server"
-        )
+        raise ServerUnavailable(f"Redis did not answer within {seconds:g} s, so no worker was seen; look at the server")
 
     before = signal.signal(signal.SIGALRM, give_up)
     signal.setitimer(signal.ITIMER_REAL, seconds)

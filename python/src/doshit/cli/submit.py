@@ -18,13 +18,9 @@ from doshit.values.states import Result, State
 def run(args: argparse.Namespace) -> int:
     arguments = read_arguments(args.arguments, args.args)
     app = app_of(args)
-    handle: Handle[Any] = app.enqueue(
-        args.function, arguments, **({"id": args.id} if args.id is not None else {})
-    )
+    handle: Handle[Any] = app.enqueue(args.function, arguments, **({"id": args.id} if args.id is not None else {}))
     if args.wait is not None:
-        return _await_result(
-            handle, None if math.isinf(args.wait) else args.wait, args.json
-        )
+        return _await_result(handle, None if math.isinf(args.wait) else args.wait, args.json)
     print(as_json({"id": handle.id}) if args.json else one_line(handle.id))
     return 0
 
@@ -35,12 +31,7 @@ def _await_result(handle: Handle[Any], seconds: float | None, machine: bool) -> 
     except TaskFailed as failure:
         _tell_failure(failure, machine)
         return 1
-    ended = {
-        "id": handle.id,
-        "state": State.FINISHED,
-        "result": Result.SUCCESSFUL,
-        "result-value": value,
-    }
+    ended = {"id": handle.id, "state": State.FINISHED, "result": Result.SUCCESSFUL, "result-value": value}
     print(as_json(ended if machine else value))
     return 0
 
@@ -48,20 +39,7 @@ def _await_result(handle: Handle[Any], seconds: float | None, machine: bool) -> 
 def _tell_failure(failure: TaskFailed, machine: bool) -> None:
     print(f"doshit: {one_line(str(failure))}", file=sys.stderr)
     if machine:
-        ended = {
-            "id": failure.id,
-            "state": State.FINISHED,
-            "result": Result.FAILED,
-            "error-code": failure.code,
-        }
-        print(
-            as_json(
-                {
-                    **ended,
-                    "error-reason": failure.reason,
-                    "error-exception": failure.remote_traceback,
-                }
-            )
-        )
+        ended = {"id": failure.id, "state": State.FINISHED, "result": Result.FAILED, "error-code": failure.code}
+        print(as_json({**ended, "error-reason": failure.reason, "error-exception": failure.remote_traceback}))
     elif failure.remote_traceback:
         print(many_lines(failure.remote_traceback.rstrip()), file=sys.stderr)

@@ -8,10 +8,7 @@ from collections.abc import Sequence
 
 def one_line(text: str) -> str:
     """The text with everything escaped that could move a cursor, hide or end a line: \\n, \\x1b, \\u202e."""
-    return "".join(
-        mark if mark.isprintable() else mark.encode("unicode_escape").decode()
-        for mark in text
-    )
+    return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in text)
 
 
 def many_lines(text: str) -> str:
@@ -22,21 +19,14 @@ def many_lines(text: str) -> str:
 
 def shortened(text: str, limit: int) -> str:
     """At most so many characters of the text, saying so where some are left out."""
-    return (
-        text
-        if len(text) <= limit
-        else f"{text[:limit]}... ({len(text)} characters, --json shows all)"
-    )
+    return text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters, --json shows all)"
 
 
 def as_json(value: object, indent: int | None = None) -> str:
     """The value as JSON a terminal can show: readable text stays, other characters are escaped in JSON's own way."""
     text = json.dumps(value, ensure_ascii=False, indent=indent)
     # Line breaks come from the indent only: those inside a text are escaped already.
-    return "".join(
-        mark if mark.isprintable() or mark == "\n" else json.dumps(mark)[1:-1]
-        for mark in text
-    )
+    return "".join(mark if mark.isprintable() or mark == "\n" else json.dumps(mark)[1:-1] for mark in text)
 
 
 def duration(seconds: float | None) -> str:
@@ -58,16 +48,11 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str | int]]) -> list[st
     """Lines of aligned columns, each as wide as its widest cell; numbers stand to the right."""
     cells = [list(header), *([str(cell) for cell in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    numeric = [
-        bool(rows) and all(isinstance(row[column], int) for row in rows)
-        for column in range(len(header))
-    ]
+    numeric = [bool(rows) and all(isinstance(row[column], int) for row in rows) for column in range(len(header))]
     return ["  ".join(_aligned(row, widths, numeric)).rstrip() for row in cells]
 
 
-def _aligned(
-    row: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]
-) -> list[str]:
+def _aligned(row: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> list[str]:
     return [
         cell.rjust(width) if right else cell.ljust(width)
         for cell, width, right in zip(row, widths, numeric, strict=True)

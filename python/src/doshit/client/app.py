@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from doshit.client.async_side import AsyncSide
     from doshit.client.options import OptionFields, Options
-    from doshit.client.sync_side import Heard, SyncSide
+    from doshit.client.sync_side import SyncSide
     from doshit.values.signature import Signature
 
 P = ParamSpec("P")
@@ -116,6 +116,8 @@ class Doshit:
     @overload
     def task(
         self,
+        function: None = None,
+        /,
         *,
         name: str | None = None,
         queue: str | None = None,
@@ -234,7 +236,7 @@ class Doshit:
     async def _asubmit(self, job: Job[R]) -> Handle[R]:
         return self._accept(job, *await self._async_side().submit(job))
 
-    def _accept(self, job: Job[R], word: str, heard: Heard | None = None) -> Handle[R]:
+    def _accept(self, job: Job[R], word: str, heard: object = None) -> Handle[R]:
         if word == "created" or word == "exists":
             return Handle(self, job.id, job.kind, True, heard)
         from doshit.client.submission import fault

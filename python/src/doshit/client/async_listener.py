@@ -57,7 +57,7 @@ class AsyncListener:
             await self._subscription.drop(self._board.results)
 
     async def wait(self, ticket: LoopTicket, seconds: float) -> bool:
-        """Waits until a look at the hash is due, at most so many seconds; whether it is. Raises ServerError when cut off."""
+        """Waits until a look at the hash is due, at most so many seconds; whether it is. Raises ServerError."""
         if not ticket.due:
             if self._reader is None or self._reader.done():
                 self._reader = asyncio.create_task(self._read(), name="doshit-listener")
@@ -85,7 +85,7 @@ class AsyncListener:
                 ticket.ring()
 
     async def distrust(self) -> None:
-        """Called when an end was not heard of: the connection may be dead without a word, so the next wait makes another."""
+        """An end was not heard of: the connection may be dead without a word, so the next wait makes another."""
         if not self._board.tickets():
             await self.close()
 

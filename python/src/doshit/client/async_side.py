@@ -1,4 +1,4 @@
-"""The side of a client for an event loop: sends what is decided elsewhere, and waits. Decides nothing; one loop has one."""
+"""The side of a client for an event loop: sends what is decided elsewhere, and waits. Decides nothing."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from time import monotonic
 from typing import Any
 
 from doshit.client import submission
+from doshit.client.async_listener import AsyncListener, LoopTicket
 from doshit.client.ending import END_FIELDS, PENDING, Wait
 from doshit.client.job import Job
-from doshit.client.async_listener import AsyncListener, LoopTicket
 from doshit.errors import NotPermitted, ServerUnavailable
 from doshit.transport import AsyncFace
 from doshit.values.keys import Keys
@@ -57,14 +57,11 @@ class AsyncSide:
         return [[await self._submit_plainly(job) for _, job in batch] for batch in trip]
 
     async def _submit_plainly(self, job: Job[Any]) -> str:
-        word = (
-            submission.plain_word(job, await self.face.command(*submission.plain_look(self.keys, job)))
-            if job.own_id
-            else "created"
-        )
+        word = "created"
+        if job.own_id:
+            word = submission.plain_word(job, await self.face.command(*submission.plain_look(self.keys, job)))
         if word == "created":
-            now = datetime.now(UTC)
-            await self.face.pipeline(submission.plain_submission(self.keys, job, now))
+            await self.face.pipeline(submission.plain_submission(self.keys, job, datetime.now(UTC)))
         return word
 
     async def fields(self, id: str, names: Sequence[str]) -> Sequence[bytes | None]:
@@ -81,7 +78,8 @@ class AsyncSide:
         """The result of a task, as Handle.result promises."""
         wait = Wait(id, kind, known, timeout, monotonic())
         epoch = heard[1] if heard is not None and heard[0] is self.listener else None
-        if epoch is None and (value := await self._look(wait)) is not PENDING:
+        only_one_look = timeout is not None and timeout <= 0
+        if (epoch is None or only_one_look) and (value := await self._look(wait)) is not PENDING:
             return value  # it had ended already: no need to listen to everybody's messages
         ticket = await self.listener.enter(self.keys.task(id).encode("utf-8", "surrogateescape"), epoch)
         try:

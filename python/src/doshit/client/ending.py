@@ -42,7 +42,7 @@ def value_of(raw: bytes | None, kind: Any) -> Any:
 class Wait:
     """One wait for one task, from its first look to its outcome. Times are those of one monotonic clock, in seconds."""
 
-    __slots__ = ("_away_since", "_blips", "_known", "_kind", "_started", "_timeout", "id")
+    __slots__ = ("_away_since", "_blips", "_kind", "_known", "_started", "_timeout", "id")
 
     def __init__(self, id: str, kind: Any, known: bool, timeout: float | None, now: float) -> None:
         self.id, self._kind, self._known = id, kind, known

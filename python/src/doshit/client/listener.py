@@ -62,7 +62,7 @@ class Listener:
                 self._subscription.drop(self._board.results)
 
     def wait(self, ticket: ThreadTicket, seconds: float) -> bool:
-        """Waits until a look at the hash is due, at most so many seconds; whether it is. Raises ServerError when cut off."""
+        """Waits until a look at the hash is due, at most so many seconds; whether it is. Raises ServerError."""
         until = monotonic() + seconds
         try:
             while not ticket.due and (left := until - monotonic()) > 0:
@@ -103,7 +103,7 @@ class Listener:
                 heir.ring()
 
     def distrust(self) -> None:
-        """Called when an end was not heard of: the connection may be dead without a word, so the next wait makes another."""
+        """An end was not heard of: the connection may be dead without a word, so the next wait makes another."""
         with self._lock:
             if self._leader is None:
                 self._subscription.close()

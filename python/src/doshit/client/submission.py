@@ -61,15 +61,13 @@ def submit_batch(keys: Keys, batch: Batch) -> Call[list[str]]:
     )
 
 
-def fault(keys: Keys, job: Job[Any], word: str) -> DoshitError | None:
-    """What a word of submit means for its caller: nothing is wrong, or the error to raise."""
+def fault(keys: Keys, job: Job[Any], word: str) -> DoshitError:
+    """The error for a word of submit that is neither "created" nor "exists"."""
     if word == "conflict":
         return IdConflict(job.id)
-    if word == "wrong-type":
-        return ServerError(
-            f"key {keys.task(job.id)} is no hash, so no task can have this id; choose another id or prefix, or remove the key"
-        )
-    return None
+    return ServerError(
+        f"{word}: key {keys.task(job.id)} is no hash, so no task can have this id; choose another id, or remove the key"
+    )
 
 
 # Where a user may not run scripts: the two plain commands of the protocol, after a look at what is there.

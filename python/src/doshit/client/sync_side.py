@@ -56,14 +56,11 @@ class SyncSide:
         return [[self._submit_plainly(job) for _, job in batch] for batch in trip]
 
     def _submit_plainly(self, job: Job[Any]) -> str:
-        word = (
-            submission.plain_word(job, self.face.command(*submission.plain_look(self.keys, job)))
-            if job.own_id
-            else "created"
-        )
+        word = "created"
+        if job.own_id:
+            word = submission.plain_word(job, self.face.command(*submission.plain_look(self.keys, job)))
         if word == "created":
-            now = datetime.now(UTC)
-            self.face.pipeline(submission.plain_submission(self.keys, job, now))
+            self.face.pipeline(submission.plain_submission(self.keys, job, datetime.now(UTC)))
         return word
 
     def fields(self, id: str, names: Sequence[str]) -> Sequence[bytes | None]:
@@ -80,7 +77,8 @@ class SyncSide:
         """The result of a task, as Handle.result promises."""
         wait = Wait(id, kind, known, timeout, monotonic())
         epoch = heard[1] if heard is not None and heard[0] is self.listener else None
-        if epoch is None and (value := self._look(wait)) is not PENDING:
+        only_one_look = timeout is not None and timeout <= 0
+        if (epoch is None or only_one_look) and (value := self._look(wait)) is not PENDING:
             return value  # it had ended already: no need to listen to everybody's messages
         ticket = self.listener.enter(self.keys.task(id).encode("utf-8", "surrogateescape"), epoch)
         try:

@@ -1,4 +1,4 @@
-"""How to reach a server: connection settings, what its errors mean, whether it will do. Sends nothing of the protocol."""
+"""How to reach a server: connection settings, what its errors mean, whether it will do. Sends nothing itself."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ import redis.exceptions
 
 from doshit.transport.connect import COMMON, check_url, translate
 
-_READ_SIZE = 1 << 18
+_READ_SIZE = 1 << 16
 
 
 class LinkLost(Exception):
@@ -25,7 +25,7 @@ class LinkLost(Exception):
 
 
 class Link:
-    """A connection to one server. Replies come in the order of the commands; an error reply is a hiredis.ReplyError value."""
+    """A connection to one server. Replies come in the order of the commands; a refusal is a hiredis.ReplyError."""
 
     def __init__(self, url: str, name: str) -> None:
         self.url, self.name = check_url(url), name
@@ -40,7 +40,7 @@ class Link:
             connection.connect()
         except (redis.exceptions.RedisError, OSError) as error:
             raise translate(error, self.url) from None
-        # The one private name of redis-py that is used: there is no public way to the socket (redis 5 to 8 have this one).
+        # The one private name of redis-py in use: it has no public way to the socket (redis 5 to 8 have this one).
         self._socket = cast(Any, connection)._sock
         self._connection = connection  # kept: it closes the socket when it is collected
         assert self._socket is not None
@@ -57,7 +57,7 @@ class Link:
 
     def put(self, command: Sequence[bytes | str | int | float]) -> None:
         """Queues one command for the next flush."""
-        self._out += hiredis.pack_command(tuple(command))
+        self._out += hiredis.pack_command(cast(Any, tuple(command)))
 
     def send(self, *commands: Sequence[bytes | str | int | float]) -> None:
         """Queues commands and writes what the socket takes now. Raises LinkLost."""

@@ -92,7 +92,7 @@ class SyncFace:
         return pipeline.execute()
 
     def check(self, prefix: str) -> None:
-        """Raises ServerUnavailable or ServerUnsuitable if this server will not do. A user who may not INFO is let through."""
+        """Raises ServerUnavailable or ServerUnsuitable if this server will not do. Who may not INFO is let through."""
         try:
             info = self._redis.info("everything")
         except redis.exceptions.NoPermissionError:
@@ -128,6 +128,7 @@ class Subscription:
     def open(self) -> None:
         """Connects and subscribes; when it returns no later message can be missed. Raises ServerError."""
         with self._using:
+            self._link.close()
             self._link.connect()
             asked = tuple(self._channels)
             self._send("SUBSCRIBE", *asked)

@@ -1,4 +1,4 @@
-"""What the kernel is asked for: dying with one's parent, memory figures. Linux does it; elsewhere it says that it did not."""
+"""What the kernel is asked for: dying with one's parent, memory figures. Only Linux does it; elsewhere it says so."""
 
 from __future__ import annotations
 

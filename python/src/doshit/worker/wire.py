@@ -1,7 +1,7 @@
 """What supervisor, fork server and child say to each other: length-framed MessagePack, and 8-byte tokens. No I/O.
 
-A batch goes to a child in one frame; then one token per task goes into a pipe whose read end the supervisor keeps open too.
-Reading a token IS beginning its run, so the supervisor takes back what has not begun by reading the same pipe.
+A batch goes to a child in one frame; then one token per task goes into a pipe whose read end the supervisor keeps open
+too. Reading a token IS beginning its run, so the supervisor takes back what has not begun by reading the same pipe.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Job = tuple[int, bytes, bytes, bytes, bytes, bytes]
 
 
 class BrokenFrame(DoshitError):
-    """Bytes on an internal socket that are no frame: a bug, or user code that wrote to a descriptor that is not its own."""
+    """Bytes on an internal socket that are no frame: user code wrote to a descriptor that is not its own."""
 
 
 def frame(message: Any) -> bytes:

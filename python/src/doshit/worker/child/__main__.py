@@ -19,9 +19,7 @@ def main() -> None:
     target, runs, growth = json.loads(sys.argv[4])
     app = load(target)
     with socket.socket(fileno=channel) as stream:
-        Child(stream, token_pipe, Runner(app.registry), Wear(runs, growth)).serve(
-            app.child_start_hooks
-        )
+        Child(stream, token_pipe, Runner(app.registry), Wear(runs, growth)).serve(app.child_start_hooks)
     sys.stdout.flush()
     os._exit(0)  # threads of the target must not keep a served-out child
 

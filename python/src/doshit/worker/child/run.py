@@ -38,7 +38,7 @@ class Runner:
             if task.is_async:
                 value = self._await(value)
             result = encode_result(value)
-        except BaseException as error:  # noqa: BLE001 - a task may raise anything; nothing escapes
+        except BaseException as error:  # a task may raise anything; nothing escapes
             return sequence, FAILED, _since(begun), explain(error, name)
         if len(result) > RESULT_CAP:
             reason = f"result: {len(result)} bytes, at most {RESULT_CAP}; store it elsewhere and return where it is"
@@ -79,20 +79,14 @@ def explain(error: BaseException, function: bytes) -> tuple[str, str, str]:
             trace(error),
         )
     message = _safely(lambda: str(error))
-    reason = (
-        f"{type(error).__qualname__}: {message}"
-        if message
-        else type(error).__qualname__
-    )
+    reason = f"{type(error).__qualname__}: {message}" if message else type(error).__qualname__
     return ErrorCode.EXCEPTION, one_line(reason), trace(error)
 
 
 def _user_frames(error: BaseException) -> TracebackType | None:
     """The traceback from the user's own code on: the frames of this package above it are noise to its reader."""
     tb = error.__traceback__
-    while tb is not None and tb.tb_frame.f_globals.get("__name__", "").partition(".")[
-        0
-    ] in ("doshit", "asyncio"):
+    while tb is not None and tb.tb_frame.f_globals.get("__name__", "").partition(".")[0] in ("doshit", "asyncio"):
         tb = tb.tb_next
     return tb
 
@@ -103,11 +97,7 @@ def _raised_by_user(error: BaseException) -> bool:
 
 def trace(error: BaseException) -> str:
     """The traceback as text, its end kept when it is over the cap. Never the values of locals."""
-    text = _safely(
-        lambda: "".join(
-            traceback.format_exception(type(error), error, _user_frames(error))
-        )
-    )
+    text = _safely(lambda: "".join(traceback.format_exception(type(error), error, _user_frames(error))))
     return text if len(text) <= TRACEBACK_CAP else "[...]\n" + text[-TRACEBACK_CAP:]
 
 
@@ -115,17 +105,11 @@ def _safely(describe: Callable[[], str]) -> str:
     """User code may raise from __str__ too."""
     try:
         return describe().encode("utf-8", "backslashreplace").decode()
-    except BaseException as error:  # noqa: BLE001 - the same
+    except BaseException as error:  # the same
         return f"({type(error).__name__} while it was described)"
 
 
 def one_line(text: str) -> str:
     """Text as one line for a person: control characters escaped, cut at the cap."""
-    clean = "".join(
-        ch if ch.isprintable() else repr(ch)[1:-1] for ch in text[:REASON_CAP]
-    )
-    return (
-        clean
-        if len(text) <= REASON_CAP and len(clean) <= REASON_CAP
-        else clean[: REASON_CAP - 3] + "..."
-    )
+    clean = "".join(ch if ch.isprintable() else repr(ch)[1:-1] for ch in text[:REASON_CAP])
+    return clean if len(text) <= REASON_CAP and len(clean) <= REASON_CAP else clean[: REASON_CAP - 3] + "..."

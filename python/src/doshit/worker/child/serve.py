@@ -27,7 +27,7 @@ _LOOK_EVERY = 64  # runs between two looks at the memory
 
 @dataclass(frozen=True)
 class Wear:
-    """When a child has served enough: after so many runs (None: never), or so many bytes of growth since its first task."""
+    """When a child has served enough: after so many runs (None: never), or bytes of growth since its first task."""
 
     runs: int | None = None
     growth: int = 256 << 20
@@ -36,9 +36,7 @@ class Wear:
 class Child:
     """One warm process. channel: the framed stream to the supervisor; token_pipe: where runs begin, never blocking."""
 
-    def __init__(
-        self, channel: socket.socket, token_pipe: int, runner: Runner, wear: Wear
-    ) -> None:
+    def __init__(self, channel: socket.socket, token_pipe: int, runner: Runner, wear: Wear) -> None:
         self._channel, self._token_pipe, self._runner, self._wear = (
             channel,
             token_pipe,
@@ -55,7 +53,7 @@ class Child:
         try:
             for hook in hooks:
                 hook()
-        except BaseException:  # noqa: BLE001 - whatever a hook raises is told to the supervisor
+        except BaseException:  # whatever a hook raises is told to the supervisor
             self._channel.sendall(frame((0, BROKEN, 0, traceback.format_exc())))
             return
         self._channel.sendall(frame((0, READY, 0, None)))

@@ -44,22 +44,14 @@ def _catalog_entry(app: Doshit, name: str) -> str:
 def hello(app: Doshit, by_exec: bool) -> dict[str, Any]:
     """What the supervisor needs to know of code that it never imports."""
     catalog = {name: _catalog_entry(app, name) for name in app.registry}
-    files = [
-        module.__file__
-        for module in list(sys.modules.values())
-        if getattr(module, "__file__", None)
-    ]
+    files = [module.__file__ for module in list(sys.modules.values()) if getattr(module, "__file__", None)]
     return {
         "catalog": catalog,
         "url": app.url,
         "prefix": app.prefix,
         "queue": app.queue,
         "files": [
-            file
-            for file in files
-            if file
-            and "site-packages" not in file
-            and not file.startswith(sys.base_prefix)
+            file for file in files if file and "site-packages" not in file and not file.startswith(sys.base_prefix)
         ],
         "by_exec": by_exec,
     }
@@ -128,12 +120,8 @@ class ForkServer:
                 str(token_pipe),
                 str(os.getpid()),
             ]
-            options = msgspec.json.encode(
-                [self._target, self._wear.runs, self._wear.growth]
-            ).decode()
-            return subprocess.Popen(
-                [*command, options], pass_fds=(channel, token_pipe)
-            ).pid
+            options = msgspec.json.encode([self._target, self._wear.runs, self._wear.growth]).decode()
+            return subprocess.Popen([*command, options], pass_fds=(channel, token_pipe)).pid
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
@@ -150,9 +138,7 @@ class ForkServer:
             for mine in (self._control, self._wakeup, self._wake):
                 mine.close()
             with socket.socket(fileno=channel) as stream:
-                Child(stream, token_pipe, Runner(self._app.registry), self._wear).serve(
-                    self._app.child_start_hooks
-                )
+                Child(stream, token_pipe, Runner(self._app.registry), self._wear).serve(self._app.child_start_hooks)
             status = 0
         except OSError:
             status = 0  # the supervisor closed the channel
@@ -196,16 +182,15 @@ def main() -> int:
         greeting = hello(app, by_exec)
     except ImportFailed as error:
         print(error, file=sys.stderr, end="")
-        control.sendall(
-            frame(
-                {"failed": f"{target} could not be imported (its traceback is above)"}
-            )
-        )
+        control.sendall(frame({"failed": f"{target} could not be imported (its traceback is above)"}))
         return 1
     except DoshitError as error:
         control.sendall(frame({"failed": str(error)}))
         return 1
-    control.sendall(frame({"hello": greeting}))
+    try:
+        control.sendall(frame({"hello": greeting}))
+    except OSError:
+        return 0  # the supervisor is gone already
     gc.collect()
     gc.freeze()
     ForkServer(control, app, target, Wear(runs, growth), by_exec).serve()

@@ -19,39 +19,32 @@ class ImportFailed(Exception):
 
 
 def load(target: str) -> Doshit:
-    """The app that a target names, with at least one task. Raises ConfigurationError, or ImportFailed with the user's traceback."""
+    """The app that a target names, with at least one task.
+
+    Raises ConfigurationError, or ImportFailed with the user's own traceback.
+    """
     where, _, name = target.partition(":")
     if sys.path[0] != os.getcwd():
         sys.path.insert(0, os.getcwd())
-    module = (
-        _import_file(Path(where))
-        if where.endswith(".py") or os.sep in where
-        else _import_module(where)
-    )
+    module = _import_file(Path(where)) if where.endswith(".py") or os.sep in where else _import_module(where)
     app = _named(module, name, target) if name else _only(module, target)
     if not app.registry:
-        raise ConfigurationError(
-            f"{target} has no task; decorate a function with @task from doshit"
-        )
+        raise ConfigurationError(f"{target} has no task; decorate a function with @task from doshit")
     return app
 
 
 def _import_file(path: Path) -> ModuleType:
     if not path.is_file():
-        raise ConfigurationError(
-            f"no file {path}; give a file of tasks, a module, or module:app"
-        )
+        raise ConfigurationError(f"no file {path}; give a file of tasks, a module, or module:app")
     sys.path.insert(0, str(path.resolve().parent))
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
-        raise ConfigurationError(
-            f"{path} is no Python file; give a file of tasks, a module, or module:app"
-        )
+        raise ConfigurationError(f"{path} is no Python file; give a file of tasks, a module, or module:app")
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
     try:
         spec.loader.exec_module(module)
-    except BaseException as error:  # noqa: BLE001 - also a sys.exit() in the module
+    except BaseException as error:  # also a sys.exit() in the module
         raise ImportFailed(_own_traceback(error)) from None
     return module
 
@@ -62,23 +55,17 @@ def _import_module(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name and (name == error.name or name.startswith(error.name + ".")):
             hint = f"; did you mean {name}.py?" if Path(name + ".py").is_file() else ""
-            raise ConfigurationError(
-                f"no module {name!r} here (looked from {os.getcwd()}){hint}"
-            ) from None
+            raise ConfigurationError(f"no module {name!r} here (looked from {os.getcwd()}){hint}") from None
         raise ImportFailed(_own_traceback(error)) from None
-    except BaseException as error:  # noqa: BLE001 - also a sys.exit() in the module
+    except BaseException as error:  # also a sys.exit() in the module
         raise ImportFailed(_own_traceback(error)) from None
 
 
 def _own_traceback(error: BaseException) -> str:
     tb = error.__traceback__
-    while tb is not None and tb.tb_frame.f_code.co_filename.startswith(
-        ("<frozen importlib", __file__)
-    ):
+    while tb is not None and tb.tb_frame.f_code.co_filename.startswith(("<frozen importlib", __file__)):
         tb = tb.tb_next
-    while tb is not None and tb.tb_frame.f_globals.get("__name__", "").startswith(
-        ("importlib", "doshit.worker")
-    ):
+    while tb is not None and tb.tb_frame.f_globals.get("__name__", "").startswith(("importlib", "doshit.worker")):
         tb = tb.tb_next
     return "".join(traceback.format_exception(type(error), error, tb))
 
@@ -86,29 +73,20 @@ def _own_traceback(error: BaseException) -> str:
 def _named(module: ModuleType, name: str, target: str) -> Doshit:
     app = getattr(module, name, None)
     if not isinstance(app, Doshit):
-        found = sorted(
-            key for key, value in vars(module).items() if isinstance(value, Doshit)
-        )
+        found = sorted(key for key, value in vars(module).items() if isinstance(value, Doshit))
         near = f"; it has {', '.join(found)}" if found else ""
-        raise ConfigurationError(
-            f"{target}: {name} is no Doshit app in {module.__name__}{near}"
-        )
+        raise ConfigurationError(f"{target}: {name} is no Doshit app in {module.__name__}{near}")
     return app
 
 
 def _only(module: ModuleType, target: str) -> Doshit:
-    apps = {
-        id(value): value for value in vars(module).values() if isinstance(value, Doshit)
-    }
+    apps = {id(value): value for value in vars(module).values() if isinstance(value, Doshit)}
     default = default_app
     if default.registry:
         apps.setdefault(id(default), default)
     serving = [app for app in apps.values() if app.registry]
     if len(serving) > 1:
-        names = sorted(
-            key for key, value in vars(module).items() if isinstance(value, Doshit)
-        )
-        raise ConfigurationError(
-            f"{target} has several apps ({', '.join(names) or 'and the default one'}); name one: {target}:{(names or ['app'])[0]}"
-        )
+        names = sorted(key for key, value in vars(module).items() if isinstance(value, Doshit))
+        listed, first = ", ".join(names) or "and the default one", (names or ["app"])[0]
+        raise ConfigurationError(f"{target} has several apps ({listed}); name one: {target}:{first}")
     return serving[0] if serving else default

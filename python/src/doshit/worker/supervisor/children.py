@@ -1,4 +1,4 @@
-"""The supervisor's end of one child: hands it runs, takes back what it has not begun, reads its reports. Decides nothing."""
+"""The supervisor's end of one child: gives it runs, takes back those not begun, reads its reports. Decides nothing."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ Report = tuple[Claimed, int, int, Any]
 
 
 class Child:
-    """One warm process. runs: what it was given and has neither reported nor given back, in order; the first is running."""
+    """One warm process, forked by the fork server with the pid `nursery`.
 
-    def __init__(self, number: int, on_change: Callable[[Child], None]) -> None:
-        self.number = number
+    runs: what it was given and has neither reported nor given back, in order; the first of them is running.
+    """
+
+    def __init__(self, number: int, nursery: int, on_change: Callable[[Child], None]) -> None:
+        self.number, self.nursery = number, nursery
         self.pid: int | None = None
         self.ready = False
         self.retiring = False
@@ -35,7 +38,7 @@ class Child:
         self._channel, self._their_channel = socket.socketpair()
         self._token_read, self._token_write = os.pipe()
         for fd in (self._token_read, self._token_write):
-            # The read end is shared with the child: whoever finds it empty must not wait, for the other may have been first.
+            # The read end is shared with the child: whoever finds it empty must not wait, the other was first.
             os.set_blocking(fd, False)
         self._channel.setblocking(False)
 
@@ -44,7 +47,7 @@ class Child:
         return self._their_channel.fileno(), self._token_read
 
     def handed_over(self) -> None:
-        """The new process has its descriptors: ours of its end is closed, so that its death is seen as an end of file."""
+        """The new process has its descriptors: our copy is closed, so that its death is an end of file."""
         self._their_channel.close()
 
     def fileno(self) -> int:
@@ -65,10 +68,7 @@ class Child:
         first = self._next
         self._next += len(tasks)
         sequence = range(first, self._next)
-        jobs = [
-            (n, t.id, t.function, t.args, t.claim, t.attempts)
-            for n, t in zip(sequence, tasks, strict=True)
-        ]
+        jobs = [(n, t.id, t.function, t.args, t.claim, t.attempts) for n, t in zip(sequence, tasks, strict=True)]
         self.runs.update(zip(sequence, tasks, strict=True))
         self._out += frame(jobs)
         self.flush()
@@ -97,8 +97,8 @@ class Child:
             return []
         return [self.runs.pop(sequence) for sequence in read_tokens(data)]
 
-    def receive(self) -> tuple[list[Report], list[tuple[int, Any]]]:
-        """Its reports since the last time, and its notices (kind, payload). Sets gone at the end of its stream."""
+    def receive(self) -> tuple[list[Report], list[tuple[int, Any]], bool]:
+        """Its reports since the last time, its notices (kind, payload), and whether its stream has ended (gone)."""
         reports: list[Report] = []
         notices: list[tuple[int, Any]] = []
         while not self.gone:
@@ -121,7 +121,7 @@ class Child:
         if reports or notices:
             self.progress_at = time.monotonic()
             self.ready = self.ready or any(kind == READY for kind, _ in notices)
-        return reports, notices
+        return reports, notices, self.gone
 
     def kill(self) -> None:
         """SIGKILL. Its end comes like any other."""

@@ -9,12 +9,8 @@ from doshit.commands import Claimed
 from doshit.worker.supervisor.children import Child, Report
 from doshit.worker.supervisor.estimate import BATCH_WORTH, Estimate
 
-STEAL_AFTER = (
-    0.002  # seconds a run lasts before what waits behind it goes to an idle child
-)
-HAND_BACK_AFTER = (
-    0.1  # seconds that all children are stuck before what waits goes back to Redis
-)
+STEAL_AFTER = 0.002  # seconds a run lasts before what waits behind it goes to an idle child
+HAND_BACK_AFTER = 0.1  # seconds that all children are stuck before what waits goes back to Redis
 
 
 class Dispatcher:
@@ -32,24 +28,14 @@ class Dispatcher:
         self.estimate.learn(report[0].function, report[2] / 1e6)
 
     def outstanding(self) -> int:
-        return len(self.ready) + sum(
-            len(child.runs) for child in self.children.values()
-        )
+        return len(self.ready) + sum(len(child.runs) for child in self.children.values())
 
     def _serving(self) -> list[Child]:
-        return [
-            child
-            for child in self.children.values()
-            if child.ready and not child.retiring and not child.gone
-        ]
+        return [child for child in self.children.values() if child.ready and not child.retiring and not child.gone]
 
     def _flowing(self, now: float) -> list[Child]:
         """Children that are idle, or whose run is not a long one: only they have room."""
-        return [
-            c
-            for c in self._serving()
-            if not c.runs or now - c.progress_at < BATCH_WORTH
-        ]
+        return [c for c in self._serving() if not c.runs or now - c.progress_at < BATCH_WORTH]
 
     def free_children(self) -> int:
         return sum(child.idle for child in self.children.values())
@@ -98,9 +84,7 @@ class Dispatcher:
     def stuck(self, now: float) -> list[Claimed]:
         """What waits while every child has been in one run for long: another worker may be free."""
         serving = self._serving()
-        if not serving or any(
-            not c.runs or now - c.progress_at < HAND_BACK_AFTER for c in serving
-        ):
+        if not serving or any(not c.runs or now - c.progress_at < HAND_BACK_AFTER for c in serving):
             return []
         return self.take_all_back()
 
@@ -113,9 +97,7 @@ class Dispatcher:
 
     def wake_in(self, now: float) -> float:
         """Seconds until steal or stuck may have something to do."""
-        waiting = bool(self.ready) or any(
-            len(child.runs) > 1 for child in self.children.values()
-        )
+        waiting = bool(self.ready) or any(len(child.runs) > 1 for child in self.children.values())
         if not waiting:
             return 3600.0
         return STEAL_AFTER if self.free_children() else HAND_BACK_AFTER

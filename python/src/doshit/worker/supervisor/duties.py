@@ -1,4 +1,4 @@
-"""The duties that any worker may do for all: promote what is due, recover what is lost. Each has tick(now); Redis keeps them rare."""
+"""The duties that any worker may do for all: promote what is due, recover what is lost. Redis keeps them rare."""
 
 from __future__ import annotations
 
@@ -32,9 +32,7 @@ class Promoter:
     def tick(self, now: float) -> None:
         if now >= self._next and not self._asked:
             self._next, self._asked = now + self.EVERY, True
-            self._session.call(
-                promote(self._keys, interval_ms=int(self.EVERY * 750)), self._heard
-            )
+            self._session.call(promote(self._keys, interval_ms=int(self.EVERY * 750)), self._heard)
 
     def _heard(self, reply: list[Any] | Refused) -> None:
         self._asked = False

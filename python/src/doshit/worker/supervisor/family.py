@@ -1,4 +1,4 @@
-"""The children of one worker and their fork server: born, worn, dead, born again. Says what became of their runs; settles nothing."""
+"""The children of one worker and their fork server: born, worn, dead, born again. Settles none of their runs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Family:
             children,
             selector,
         )
-        self.nursery = nursery
+        self.nursery, self._former = nursery, list[Nursery]()
         self._numbers = 0
         self._broken = 0
         self._spawn_after = 0.0
@@ -49,18 +49,17 @@ class Family:
 
     def watch(self) -> None:
         """Begins to listen to the fork server, and has the children born."""
-        self._selector.register(self.nursery, selectors.EVENT_READ, self._hear_nursery)
+        nursery = self.nursery
+        self._selector.register(nursery, selectors.EVENT_READ, lambda events: self._hear_nursery(nursery))
         self.tick(time.monotonic())
 
     def tick(self, now: float) -> None:
         """Has children born until there are enough."""
         if now < self._spawn_after or not self.nursery.hello:
             return
-        for _ in range(
-            self._wanted - sum(not child.retiring for child in self.children.values())
-        ):
+        for _ in range(self._wanted - sum(not child.retiring for child in self.children.values())):
             self._numbers += 1
-            child = Child(self._numbers, self._watch_writing)
+            child = Child(self._numbers, self.nursery.pid, self._watch_writing)
             self.children[child.number] = child
             self._selector.register(
                 child,
@@ -92,12 +91,12 @@ class Family:
         """Takes in what a child has said."""
         if child.gone:
             return
-        reports, notices = child.receive()
+        reports, notices, ended = child.receive()
         if reports:
             self.on_reports(reports)
         for kind, payload in notices:
             self._notice(child, kind, payload)
-        if child.gone:
+        if ended:
             self._selector.unregister(child)
             if child.pid is not None and not child.retiring:
                 child.kill()  # it may have closed the channel and live on; how it ended comes from the fork server
@@ -108,14 +107,10 @@ class Family:
             self.retire(child)
         elif kind == BROKEN:
             self._broken += 1
-            log.error(
-                "a child could not start; its on_child_start hook raised:\n%s", payload
-            )
+            log.error("a child could not start; its on_child_start hook raised:\n%s", payload)
             self._spawn_after = time.monotonic() + min(5.0, 0.2 * 2**self._broken)
             if self._broken >= _BROKEN_MOST:
-                self.given_up = (
-                    f"{self._broken} children in a row could not start (see above)"
-                )
+                self.given_up = f"{self._broken} children in a row could not start (see above)"
         else:
             self._broken = 0
 
@@ -130,6 +125,8 @@ class Family:
         """Lets go of retiring children whose last run has ended."""
         for child in [c for c in self.children.values() if c.retiring and not c.runs]:
             self._let_go(child)
+        if self._former:
+            self._close_former()
 
     def _let_go(self, child: Child) -> None:
         self.children.pop(child.number, None)
@@ -137,9 +134,15 @@ class Family:
             self._selector.unregister(child)
         child.close()
 
-    def _hear_nursery(self, events: int) -> None:
-        if not self.nursery.receive(self._spawned, self._exited):
-            self._nursery_died()
+    def _hear_nursery(self, nursery: Nursery) -> None:
+        if nursery.receive(self._spawned, self._exited):
+            return
+        self._selector.unregister(nursery)
+        if nursery in self._former:
+            self._former.remove(nursery)
+            nursery.close()
+        else:
+            self._start_again()
 
     def _spawned(self, number: int, pid: int) -> None:
         if number in self.children:
@@ -158,21 +161,43 @@ class Family:
         self._let_go(child)
         self.tick(time.monotonic())
 
-    def _nursery_died(self) -> None:
-        """Its children die with it. None of their runs is to blame."""
-        log.error(
-            "the fork server is gone; its runs are handed back, it is started again"
-        )
-        self._selector.unregister(self.nursery)
+    def _start_again(self) -> None:
+        """The fork server is gone, and its children die with it. None of their runs is to blame."""
+        log.error("the fork server is gone; its runs are handed back, it is started again")
         self.lose_all()
         self.nursery.close()
-        self.nursery = Nursery(self._settings)
+        nursery = Nursery(self._settings)
         try:
-            self.nursery.start()
+            nursery.start()
         except ConfigurationError as error:
             self.given_up = f"the fork server could not be started again: {error}"
         else:
+            self.nursery = nursery
             self.watch()
+
+    def reload(self) -> bool:
+        """Imports the target anew, in a new fork server; old children end after their runs. False: it failed."""
+        nursery = Nursery(self._settings)
+        try:
+            nursery.start()
+        except ConfigurationError as error:
+            log.error("not reloaded, the old code goes on: %s", error)
+            return False
+        self._former.append(self.nursery)
+        self.nursery = nursery
+        for child in list(self.children.values()):
+            self.retire(child)
+        self._close_former()
+        self.watch()
+        return True
+
+    def _close_former(self) -> None:
+        """Ends the fork servers whose last child has ended: not before, their children would die with them."""
+        for nursery in list(self._former):
+            if not any(child.nursery == nursery.pid for child in self.children.values()):
+                self._former.remove(nursery)
+                self._selector.unregister(nursery)
+                nursery.close()
 
     def lose_all(self) -> None:
         """Ends every child now; what they ran is interrupted, what they had not begun goes back."""
@@ -189,7 +214,8 @@ class Family:
         """Ends all children and the fork server."""
         for child in list(self.children.values()):
             self._let_go(child)
-        self.nursery.close()
+        for nursery in (self.nursery, *self._former):
+            nursery.close()
 
 
 def how_it_ended(status: int) -> str:

@@ -63,25 +63,18 @@ class Fetcher:
     def turn(self, now: float) -> None:
         """Claims if there is room and something may be there; else waits."""
         room = 0 if self.stopped else self._dispatcher.room(now)
-        if self._moved and self.in_flight < _IN_FLIGHT or self._may_claim(room, now):
+        if (self._moved and self.in_flight < _IN_FLIGHT) or self._may_claim(room, now):
             self._claim(room, now)
         self._wait_or_not(room, now)
 
     def _may_claim(self, room: int, now: float) -> bool:
-        if (
-            not room
-            or self.drained
-            or now < self._not_before
-            or self.in_flight >= _IN_FLIGHT
-        ):
+        if not room or self.drained or now < self._not_before or self.in_flight >= _IN_FLIGHT:
             return False
         return room >= _WORTH_A_CALL or room * 2 >= self._dispatcher.outstanding()
 
     def _claim(self, room: int, now: float) -> None:
         moved, self._moved = self._moved, []
-        queues = [
-            queue for queue in self._queues if self._bad_until.get(queue, 0.0) <= now
-        ]
+        queues = [queue for queue in self._queues if self._bad_until.get(queue, 0.0) <= now]
         asked = min(room, CLAIM_MOST)
         self._request += 1
         self.in_flight += 1
@@ -90,9 +83,7 @@ class Fetcher:
             self._keys, worker, self._request, asked, queues, moved=moved, max_bytes=CLAIM_BYTES, args_cap=ARGS_CAP,
             lease_ms=LEASE_MS, result_ttl=self._result_ttl, failed_ttl=FAILED_TTL,
         )  # fmt: skip
-        self._session.call(
-            call, lambda reply: self._claimed(reply, asked, moved, worker)
-        )
+        self._session.call(call, lambda reply: self._claimed(reply, asked, moved, worker))
 
     def _claimed(
         self,
@@ -120,7 +111,7 @@ class Fetcher:
             self.on_tasks(reply.tasks)
 
     def _wait_or_not(self, room: int, now: float) -> None:
-        """One wait a queue while the queues are empty and there is a slot for what may come; the first queues come first."""
+        """One wait a queue while the queues are empty and there are slots for what may come; first queues first."""
         slots = room if self.drained and not self._moved else 0
         for place, wait in enumerate(self.waits):
             if place < slots:

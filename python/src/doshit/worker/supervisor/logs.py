@@ -16,9 +16,7 @@ def _escaped(text: str) -> str:
 class _Console(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         when = self.formatTime(record, "%H:%M:%S")
-        mark = (
-            "" if record.levelno < logging.WARNING else record.levelname.lower() + ": "
-        )
+        mark = "" if record.levelno < logging.WARNING else record.levelname.lower() + ": "
         return f"{when} {mark}{_escaped(record.getMessage())}"
 
 

@@ -28,11 +28,9 @@ def new_worker_id() -> str:
 
 
 class Membership:
-    """One worker among the workers. on_sealed hears that it was taken for dead; on_held hears what Redis says it holds."""
+    """One worker among the workers. on_sealed: it was taken for dead; on_held: how many tasks Redis says it holds."""
 
-    def __init__(
-        self, session: Session, keys: Keys, queues: Sequence[str], concurrency: int
-    ) -> None:
+    def __init__(self, session: Session, keys: Keys, queues: Sequence[str], concurrency: int) -> None:
         self._session, self._keys, self._queues, self._concurrency = (
             session,
             keys,
@@ -51,14 +49,13 @@ class Membership:
     def publish(self, catalog: Mapping[str, str]) -> None:
         """Takes the functions this worker serves: name to JSON. They are told to Redis by the next register()."""
         self._catalog = catalog
-        self._sha = hashlib.sha256(
-            json.dumps(dict(sorted(catalog.items()))).encode()
-        ).hexdigest()[:16]
+        self._sha = hashlib.sha256(json.dumps(dict(sorted(catalog.items()))).encode()).hexdigest()[:16]
 
     def register(self) -> None:
         """Tells Redis who this is. The lease begins with the beat that follows."""
         about = {
-            "host": socket.gethostname(), "pid": os.getpid(), "started": self._started, "queues": ",".join(self._queues),
+            "host": socket.gethostname(), "pid": os.getpid(), "started": self._started,
+            "queues": ",".join(self._queues),
             "concurrency": self._concurrency, "language": f"python {platform.python_version()}", "version": _version(),
             "catalog": self._sha,
         }  # fmt: skip

@@ -64,9 +64,7 @@ class Nursery:
             data = self._control.recv(1 << 18)
             if not data:
                 code = self._process.wait()
-                raise ConfigurationError(
-                    f"{self._settings.target}: its import ended the process (exit status {code})"
-                )
+                raise ConfigurationError(f"{self._settings.target}: its import ended the process (exit status {code})")
             for message in self._reader.feed(data):
                 if "failed" in message:
                     self._process.wait()
@@ -102,7 +100,7 @@ class Nursery:
         on_spawned: Callable[[int, int], None],
         on_exited: Callable[[int, int], None],
     ) -> bool:
-        """Relays (child number, pid) and (child number, exit status, negative for a signal). False: the fork server is gone."""
+        """Relays (child number, pid) and (child number, exit status; negative: signal). False: it is gone."""
         while True:
             try:
                 data = self._control.recv(1 << 16)

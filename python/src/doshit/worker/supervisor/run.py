@@ -1,4 +1,4 @@
-"""Starts a worker from its settings: imports the target (elsewhere), checks the server, serves. Returns the exit code."""
+"""Starts a worker from its settings: has the target imported, checks the server, serves."""
 
 from __future__ import annotations
 
@@ -30,11 +30,7 @@ def run(settings: Settings) -> int:
             settings.url or hello["url"],
             check_prefix(settings.prefix or hello["prefix"]),
         )
-        queues = tuple(
-            dict.fromkeys(
-                check_queue(queue) for queue in settings.queues or (hello["queue"],)
-            )
-        )
+        queues = tuple(dict.fromkeys(check_queue(queue) for queue in settings.queues or (hello["queue"],)))
         server = SyncFace(url)
         server.check(prefix)
         server.close()

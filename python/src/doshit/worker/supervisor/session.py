@@ -1,6 +1,7 @@
-"""Keeps the worker's command connection: sends calls, hands out replies, reconnects and sends again. Decides nothing of tasks.
+"""Keeps the worker's command connection: sends calls, hands out replies, reconnects and sends again.
 
-Every call is safe to send twice (the scripts' promise), so after a lost connection all that was not answered is sent again.
+Every call is safe to send twice (the scripts' promise), so after a lost connection all that was not answered goes out
+again. It decides nothing of tasks.
 """
 
 from __future__ import annotations
@@ -142,7 +143,7 @@ class Session:
         self._connecting.start()
 
     def _connect_again(self) -> None:
-        # In a thread of its own because name look-up and TLS block; it only makes the Link, the loop's thread takes it over.
+        # In a thread of its own because name look-up and TLS block; the loop's thread takes the new Link over.
         time.sleep(backoff(self._tries, 0.05, ceiling=2.0))
         self._tries += 1
         link = Link(self._url, self._name)
@@ -159,9 +160,7 @@ class Session:
         assert self._next_link is not None
         self._link, self._next_link, self._tries = self._next_link, None, 0
         self._quiet_since = time.monotonic()
-        log.info(
-            "connected to Redis again; %d calls are sent again", len(self._unanswered)
-        )
+        log.info("connected to Redis again; %d calls are sent again", len(self._unanswered))
         for call, _ in self._unanswered:
             self._link.put(call.evalsha() if isinstance(call, Call) else call)
 

@@ -13,10 +13,10 @@ from doshit.values.states import RESULT_TTL
 class Settings:
     """One worker. None: the target's app says, or the default named beside it.
 
-    target: tasks.py, a module, or module:app; queues: served in this order; concurrency: children (the CPUs this process
-    may use); result_ttl: seconds a successful task's hash is kept; unknown_grace: seconds a function that nobody serves
-    may wait for somebody; grace: seconds that runs get to end after a stop was asked for (Docker kills after 10);
-    recycle_runs, recycle_growth: a child is replaced after so many runs, or bytes of growth.
+    target: tasks.py, a module, or module:app; queues: served in this order; concurrency: children (as many as this
+    process may use CPUs); result_ttl: seconds a successful task's hash is kept; unknown_grace: seconds a function that
+    nobody serves may wait for somebody; grace: seconds that runs get to end after a stop was asked for (Docker kills
+    after 10); recycle_runs, recycle_growth: a child is replaced after so many runs, or bytes of growth.
     """
 
     target: str
@@ -37,8 +37,4 @@ class Settings:
 
 def default_concurrency() -> int:
     """One child for each CPU that this process may use."""
-    return (
-        len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count() or 1
-    )
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

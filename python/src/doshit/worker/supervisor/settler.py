@@ -1,4 +1,4 @@
-"""Turns what became of runs into transitions, and sends them grouped: finish, release, park. Runs nothing, takes nothing."""
+"""Turns what became of runs into transitions, and sends them grouped: finish, release, park. Runs nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from doshit.commands import Call, Claimed, End, finish, park, release
+from doshit.commands import Claimed, End, finish, park, release
 from doshit.values.keys import Keys
 from doshit.values.states import FAILED_TTL, ErrorCode
 from doshit.worker.supervisor.children import Report
@@ -19,6 +19,8 @@ log = logging.getLogger("doshit.worker")
 
 FINISH_MOST = 250  # ends a call
 _RETRY_AFTER = 0.5
+
+Again = Callable[[Sequence[Claimed]], None]
 
 
 def fields_of(report: Report) -> Sequence[bytes | str]:
@@ -39,20 +41,13 @@ def failure(code: str, reason: str, trace: str = "") -> Sequence[str]:
 class Settler:
     """The ends of this worker's runs on their way to Redis. unsettled: how many are not confirmed yet."""
 
-    def __init__(
-        self, session: Session, keys: Keys, worker: Callable[[], str], result_ttl: int
-    ) -> None:
-        self._session, self._keys, self._worker, self._result_ttl = (
-            session,
-            keys,
-            worker,
-            result_ttl,
-        )
+    def __init__(self, session: Session, keys: Keys, worker: Callable[[], str], result_ttl: int) -> None:
+        self._session, self._keys, self._worker, self._result_ttl = session, keys, worker, result_ttl
         self._ends: list[End] = []
+        self._again: list[tuple[float, Sequence[Claimed], Again]] = []
         self._first_at = 0.0
         self._retry_at = 0.0
         self.unsettled = 0
-        self.on_settled: Callable[[], None] = lambda: None
 
     def end(self, report: Report) -> None:
         """Takes one report."""
@@ -69,6 +64,7 @@ class Settler:
         self.unsettled += 1
 
     def waiting(self) -> int:
+        """How many ends have not been sent."""
         return len(self._ends)
 
     def age(self, now: float) -> float:
@@ -81,13 +77,7 @@ class Settler:
             return
         while self._ends:
             ends, self._ends = self._ends[:FINISH_MOST], self._ends[FINISH_MOST:]
-            call = finish(
-                self._keys,
-                self._worker(),
-                ends,
-                result_ttl=self._result_ttl,
-                failed_ttl=FAILED_TTL,
-            )
+            call = finish(self._keys, self._worker(), ends, result_ttl=self._result_ttl, failed_ttl=FAILED_TTL)
             self._session.call(call, partial(self._settled, ends))
 
     def _settled(self, ends: list[End], words: list[str] | Refused) -> None:
@@ -99,63 +89,51 @@ class Settler:
         self.unsettled -= len(ends)
         for end, word in zip(ends, words, strict=True):
             if word == "stale":
-                log.warning(
-                    "task %s: its end came too late, another run owns it",
-                    end.id.decode(errors="replace"),
-                )
-        self.on_settled()
+                log.warning("task %s: its end came too late, another run owns it", end.id.decode(errors="replace"))
 
     def release(self, tasks: Sequence[Claimed], begun: bool = False) -> None:
-        """Gives tasks back to the front of their queues, in order."""
+        """Gives tasks back to the front of their queues, in order. begun: their runs count as attempts."""
         if not tasks:
             return
         self.unsettled += len(tasks)
-        self._send(
-            release(
-                self._keys, self._worker(), [(t.id, t.claim, "", begun) for t in tasks]
-            ),
-            len(tasks),
-        )
+        call = release(self._keys, self._worker(), [(t.id, t.claim, "", begun) for t in tasks])
+        self._session.call(call, partial(self._given_back, tasks, partial(self.release, begun=begun)))
 
-    def _send(self, call: Call[list[str]], count: int) -> None:
-        def done(words: list[str] | Refused) -> None:
-            if isinstance(words, Refused):
-                log.error("%s was refused: %s", call.script.name, words)
-            self.unsettled -= count
-            self.on_settled()
-
-        self._session.call(call, done)
-
-    def park(
-        self, tasks: Sequence[Claimed], grace: float, known: frozenset[bytes]
-    ) -> None:
+    def park(self, tasks: Sequence[Claimed], grace: float, known: frozenset[bytes]) -> None:
         """Sets aside tasks whose function this worker lacks; fails those whose grace is over."""
         if not tasks:
             return
         self.unsettled += len(tasks)
+        call = park(self._keys, self._worker(), grace, [(t.id, t.claim, t.function) for t in tasks])
+        self._session.call(call, partial(self._parked, tasks, grace, known))
 
-        def done(words: list[str] | Refused) -> None:
-            self.unsettled -= len(tasks)
-            if isinstance(words, Refused):
-                log.error("park was refused: %s", words)
-                return
+    def _parked(
+        self, tasks: Sequence[Claimed], grace: float, known: frozenset[bytes], words: list[str] | Refused
+    ) -> None:
+        if not isinstance(words, Refused):
             for task, word in zip(tasks, words, strict=True):
                 if word == "unknown":
-                    self.fail(
-                        task,
-                        ErrorCode.UNKNOWN_FUNCTION,
-                        unknown_reason(task.function, known),
-                    )
+                    self.fail(task, ErrorCode.UNKNOWN_FUNCTION, unknown_reason(task.function, known))
+        self._given_back(tasks, partial(self.park, grace=grace, known=known), words)
 
-        self._session.call(
-            park(
-                self._keys,
-                self._worker(),
-                grace,
-                [(t.id, t.claim, t.function) for t in tasks],
-            ),
-            done,
-        )
+    def _given_back(self, tasks: Sequence[Claimed], again: Again, words: list[str] | Refused) -> None:
+        """What could not go back is still held: it is sent again a little later."""
+        if isinstance(words, Refused):
+            why, held = str(words), tasks
+        else:
+            why = "a key is of the wrong type"
+            held = [task for task, word in zip(tasks, words, strict=True) if word == "wrong-type"]
+        if held:
+            log.error("%d tasks cannot go back to their queue, trying again: %s", len(held), why)
+            self._again.append((time.monotonic() + _RETRY_AFTER, held, again))
+        self.unsettled -= len(tasks) - len(held)
+
+    def tick(self, now: float) -> None:
+        """Sends again what could not go back."""
+        if self._again and self._again[0][0] <= now:
+            _, tasks, again = self._again.pop(0)
+            self.unsettled -= len(tasks)
+            again(tasks)
 
 
 def unknown_reason(function: bytes, known: frozenset[bytes]) -> str:

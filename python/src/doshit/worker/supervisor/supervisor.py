@@ -26,6 +26,7 @@ from doshit.worker.supervisor.family import Family
 from doshit.worker.supervisor.fetcher import Fetcher
 from doshit.worker.supervisor.membership import Membership
 from doshit.worker.supervisor.nursery import Nursery
+from doshit.worker.supervisor.reloader import Reloader
 from doshit.worker.supervisor.session import Refused, Session
 from doshit.worker.supervisor.settings import Settings
 from doshit.worker.supervisor.settler import Settler
@@ -35,9 +36,7 @@ from doshit.worker.wire import FAILED
 log = logging.getLogger("doshit.worker")
 
 NAP = 0.001  # seconds between two looks at children that run many short tasks
-_BULK = (
-    8  # runs a batch from which children are looked at by the clock, not at each report
-)
+_BULK = 8  # runs a batch from which children are looked at by the clock, not at each report
 _FLUSH_AT = 64  # ends that are sent without waiting for more
 _CLOSE_WITHIN = 5.0  # seconds for the last words to Redis
 _IDLE_TICK = 0.2
@@ -62,19 +61,12 @@ class Supervisor:
         self.dispatcher = Dispatcher()
         self.session = Session(url, "doshit-worker", self._wake)
         self.membership = Membership(self.session, keys, queues, concurrency)
-        self.settler = Settler(
-            self.session, keys, lambda: self.membership.id, settings.result_ttl
-        )
-        self.fetcher = Fetcher(
-            self.session, keys, queues, self.dispatcher, settings.result_ttl
-        )
-        self.fetcher.waits = [
-            Wait(url, keys, queue, self.fetcher.arrived, self._wake) for queue in queues
-        ]
-        self.family = Family(
-            settings, nursery, concurrency, self.dispatcher.children, self._all
-        )
+        self.settler = Settler(self.session, keys, lambda: self.membership.id, settings.result_ttl)
+        self.fetcher = Fetcher(self.session, keys, queues, self.dispatcher, settings.result_ttl)
+        self.fetcher.waits = [Wait(url, keys, queue, self.fetcher.arrived, self._wake) for queue in queues]
+        self.family = Family(settings, nursery, concurrency, self.dispatcher.children, self._all)
         self.duties: tuple[Duty, ...] = (
+            *([Reloader(lambda: self.family.nursery.hello["files"], self._reload)] if settings.reload else []),
             Promoter(self.session, keys),
             Recoverer(self.session, keys, settings.result_ttl),
         )
@@ -87,30 +79,32 @@ class Supervisor:
     def _connect_roles(self) -> None:
         self.family.on_reports = self._reported
         self.family.on_unbegun = self._unbegun
-        self.family.on_blamed = lambda task, how: self.settler.fail(
-            task, ErrorCode.EXITED, how
-        )
-        self.family.on_interrupted = lambda tasks: self.settler.release(
-            tasks, begun=True
-        )
+        self.family.on_blamed = self._blamed
+        self.family.on_interrupted = lambda tasks: self.settler.release(tasks, begun=True)
         self.fetcher.on_tasks = self._claimed
-        self.fetcher.on_lost_id = lambda state: (
-            self._sealed() if state == "sealed" else self.membership.register()
-        )
+        self.fetcher.on_lost_id = lambda state: self._sealed() if state == "sealed" else self.membership.register()
         self.membership.on_sealed = self._sealed
         self.membership.on_held = self._compare_held
 
     def prepare(self) -> None:
         """Connects, registers and has the children born. Raises ServerError."""
         self.session.connect()
-        hello = self.family.nursery.hello
-        self.membership.publish(hello["catalog"])
-        self.membership.register()
+        self._publish()
         self.fetcher.begin(self.membership.id)
-        self._functions = self.family.nursery.functions
         for selector in (self._all, self._core):
             selector.register(self._wakeup, selectors.EVENT_READ, self._woken)
         self.family.watch()
+
+    def _publish(self) -> None:
+        """Tells Redis, and itself, which functions are served."""
+        self._functions = self.family.nursery.functions
+        self.membership.publish(self.family.nursery.hello["catalog"])
+        self.membership.register()
+
+    def _reload(self) -> None:
+        if self._stop_by is None and self.family.reload():
+            self._publish()
+            log.info("reloaded %s", self._settings.target)
 
     def run(self) -> int:
         """Serves until it is told to stop, or, in burst mode, until the queues are empty."""
@@ -129,6 +123,7 @@ class Supervisor:
             for duty in self.duties:
                 duty.tick(now)
         self._move_on(now)
+        self.settler.tick(now)
         if self._should_settle(now):
             self.settler.flush(now)
         self.fetcher.turn(now)
@@ -167,9 +162,7 @@ class Supervisor:
         waiting = self.settler.waiting()
         if not waiting or self._stop_by is not None:
             return bool(waiting)
-        return (
-            waiting >= _FLUSH_AT or self.settler.age(now) >= NAP or not self._in_bulk()
-        )
+        return waiting >= _FLUSH_AT or self.settler.age(now) >= NAP or not self._in_bulk()
 
     def _patience(self, now: float) -> float:
         if self.settler.waiting() or self.fetcher.has_moved:
@@ -234,6 +227,10 @@ class Supervisor:
                     report[2] / 1000,
                 )
 
+    def _blamed(self, task: Claimed, how: str) -> None:
+        log.warning("task %s %s: %s", _text(task.id), _text(task.function), how)
+        self.settler.fail(task, ErrorCode.EXITED, how)
+
     def _unbegun(self, tasks: list[Claimed]) -> None:
         if self._stop_by is not None:
             self.settler.release(tasks)
@@ -242,9 +239,7 @@ class Supervisor:
 
     def _sealed(self) -> None:
         """It was taken for dead and its tasks run elsewhere: its own runs end, and it starts under a new name."""
-        log.warning(
-            "this worker was taken for dead; it ends its runs and starts again under a new name"
-        )
+        log.warning("this worker was taken for dead; it ends its runs and starts again under a new name")
         self.family.on_interrupted, self.family.on_unbegun = (
             lambda tasks: None,
             lambda tasks: None,
@@ -260,14 +255,8 @@ class Supervisor:
 
     def _compare_held(self, held: int) -> None:
         """Redis and this worker disagree twice running, with nothing on its way: what it does not know goes back."""
-        quiet = not (
-            self.settler.unsettled or self.fetcher.in_flight or self.fetcher.has_moved
-        )
-        self._strange_held = (
-            self._strange_held + 1
-            if quiet and held > self.dispatcher.outstanding()
-            else 0
-        )
+        quiet = not (self.settler.unsettled or self.fetcher.in_flight or self.fetcher.has_moved)
+        self._strange_held = self._strange_held + 1 if quiet and held > self.dispatcher.outstanding() else 0
         if self._strange_held >= 2:
             self._strange_held = 0
             self.session.call(
@@ -278,11 +267,7 @@ class Supervisor:
     def _give_back_unknown(self, reply: list[bytes] | Refused) -> None:
         if isinstance(reply, Refused):
             return
-        runs = [
-            task
-            for child in self.dispatcher.children.values()
-            for task in child.runs.values()
-        ]
+        runs = [task for child in self.dispatcher.children.values() for task in child.runs.values()]
         mine = {task.id for task in (*runs, *self.dispatcher.ready)}
         strange = [
             (id, value.split(b" ", 1)[0], "", False)
@@ -294,9 +279,7 @@ class Supervisor:
                 "%d tasks are held in this worker's name that it does not know; they go back",
                 len(strange),
             )
-            self.session.call(
-                release(self._keys, self.membership.id, strange), lambda reply: None
-            )
+            self.session.call(release(self._keys, self.membership.id, strange), lambda reply: None)
 
     # Stopping, in four steps: fetch no more, let runs end, hand back, close.
 
@@ -330,19 +313,13 @@ class Supervisor:
         if now >= self._stop_by + _CLOSE_WITHIN:
             return True
         quiet = not (
-            self.dispatcher.outstanding()
-            or self.settler.unsettled
-            or self.fetcher.in_flight
-            or self.fetcher.has_moved
+            self.dispatcher.outstanding() or self.settler.unsettled or self.fetcher.in_flight or self.fetcher.has_moved
         )
         return quiet and not any(wait.armed for wait in self.fetcher.waits)
 
     def _is_drained(self) -> bool:
         at_rest = not (
-            self.dispatcher.outstanding()
-            or self.settler.unsettled
-            or self.fetcher.in_flight
-            or self.fetcher.has_moved
+            self.dispatcher.outstanding() or self.settler.unsettled or self.fetcher.in_flight or self.fetcher.has_moved
         )
         return at_rest and self.fetcher.drained
 
@@ -354,11 +331,7 @@ class Supervisor:
     def _close(self) -> int:
         self.membership.leave()
         deadline = time.monotonic() + 1.0
-        while (
-            self.session.in_flight
-            and self.session.is_up
-            and time.monotonic() < deadline
-        ):
+        while self.session.in_flight and self.session.is_up and time.monotonic() < deadline:
             self.session.flush()
             self._core.select(0.05)
             self.session.receive()
@@ -374,24 +347,18 @@ def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "backslashreplace")
 
 
-def install_signals(on_signal: Callable[[int], None]) -> None:
-    """TERM and INT stop; CHLD reaps what a container's first process inherits."""
-
-    def handle(number: int, _: object) -> None:
-        on_signal(number)
-
-    signal.signal(signal.SIGTERM, handle)
-    signal.signal(signal.SIGINT, handle)
+def install_signals(on_signal: Callable[[int], None], fork_server: Callable[[], int]) -> None:
+    """TERM and INT stop; as PID 1 of a container, CHLD reaps the orphans that it inherits."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, frame: on_signal(number))
+    if os.getpid() == 1:
+        signal.signal(signal.SIGCHLD, lambda number, frame: reap_strangers(fork_server()))
 
 
 def reap_strangers(mine: int) -> None:
-    """As PID 1 of a container this process inherits orphans; without a wait they stay as zombies. mine: the fork server."""
-    if os.getpid() != 1:
-        return
+    """Waits for every ended process but the fork server, whose end the family hears of."""
     with contextlib.suppress(ChildProcessError):
-        while (
-            info := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        ) is not None:
+        while (info := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None:
             if info.si_pid == mine:
                 return
             os.waitpid(info.si_pid, os.WNOHANG)
@@ -399,7 +366,7 @@ def reap_strangers(mine: int) -> None:
 
 def serve(settings: Settings, supervisor: Supervisor) -> int:
     """Runs a prepared supervisor with its signals in place. Raises ServerError if it cannot start."""
-    install_signals(supervisor.on_signal)
+    install_signals(supervisor.on_signal, lambda: supervisor.family.nursery.pid)
     try:
         supervisor.prepare()
     except ServerError:

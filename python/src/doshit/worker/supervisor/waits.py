@@ -1,7 +1,7 @@
 """The idle waits: one blocking BLMOVE per queue, each on a connection of its own. Takes nothing itself; hands ids on.
 
-A wait's reply may be lost with its connection; the id then stands in executing with nobody holding it, and recover brings
-it back. So a wait is never sent again by itself.
+A wait's reply may be lost with its connection; the id then stands in executing with nobody holding it, and recover
+brings it back. So a wait is never sent again by itself.
 """
 
 from __future__ import annotations
@@ -20,9 +20,7 @@ from doshit.values.keys import Keys
 
 log = logging.getLogger("doshit.worker")
 
-BLOCK = (
-    2  # seconds of one BLMOVE: a dead client is not served for longer (half-open TCP)
-)
+BLOCK = 2  # seconds of one BLMOVE: a dead client is not served for longer (half-open TCP)
 _DEADLINE = BLOCK + 8.0  # then the connection counts as gone
 _PAUSE = 1.0  # after an error
 

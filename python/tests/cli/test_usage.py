@@ -1,0 +1,100 @@
+"""What the command line promises before it does anything: help, exit codes, errors of one line."""
+
+import subprocess
+import sys
+
+import pytest
+
+COMMANDS = ["worker", "submit", "show", "status", "server", "dev", "demo"]
+SLOW_TO_IMPORT = {"redis", "hiredis", "msgspec", "asyncio", "rich", "pydantic", "ssl", "socket", "subprocess"}
+
+
+def test_the_help_names_every_command(doshit):
+    said = doshit("--help")
+    assert said.returncode == 0
+    assert all(f"\n    {command} " in said.stdout for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_the_connection_and_its_defaults(doshit, command):
+    said = doshit(command, "--help")
+    assert (said.returncode, said.stderr) == (0, "")
+    assert "--redis URL" in said.stdout
+    assert "--prefix" in said.stdout
+    assert "DOSHIT_REDIS, else REDIS_URL, else" in " ".join(said.stdout.split())
+
+
+def test_the_help_imports_nothing_that_takes_long():
+    script = (
+        "import sys, atexit\n"
+        "from doshit.cli.main import main\n"
+        "atexit.register(lambda: print('LOADED', *sys.modules))\n"
+        "main(['--help'])\n"
+    )
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = set(said.stdout.partition("LOADED")[2].split())
+    assert loaded
+    assert not loaded & SLOW_TO_IMPORT
+
+
+def test_the_version_is_told(doshit):
+    said = doshit("--version")
+    assert said.returncode == 0
+    assert said.stdout.startswith("doshit ")
+
+
+@pytest.mark.parametrize(
+    ("args", "named"),
+    [
+        ((), "COMMAND"),
+        (("sumbit",), "'sumbit'"),
+        (("submit",), "FUNCTION"),
+        (("submit", "add", "hello"), "write name=value"),
+        (("submit", "add", "--wait", "b=2"), "put --wait last"),
+        (("submit", "add", "--wait=-1"), "number of seconds"),
+        (("submit", "add", "--nonsense"), "--nonsense"),
+        (("worker", "tasks.py", "-c", "0"), "'0' is not a whole number"),
+        (("worker", "tasks.py", "--result-ttl", "soon"), "'soon' is not a whole number of seconds"),
+        (("worker", "tasks.py", "--log-format", "xml"), "xml"),
+        (("status", "--any"), "--any"),
+        (("status", "-q", "mail"), "--check"),
+        (("status", "--check", "--json"), "--json"),
+        (("server", "--port", "70000"), "70000"),
+        (("server", "--redis", "redis://localhost"), "starts a server of its own"),
+        (("demo", "--redis", "redis://localhost"), "starts a server of its own"),
+    ],
+)
+def test_a_command_line_that_cannot_be_meant_ends_with_2_and_says_what_is_wrong(doshit, args, named):
+    said = doshit(*args)
+    assert said.returncode == 2
+    assert named in said.stdout + said.stderr
+    assert "Traceback" not in said.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "named"),
+    [
+        (("status", "--redis", "redis://127.0.0.1:1/0"), "no Redis answers at redis://127.0.0.1:1/0"),
+        (("status", "--redis", "redis://:secret@127.0.0.1:1/0"), "doshit server"),
+        (("status", "--redis", "somewhere"), "redis://host:6379/0"),
+        (("status", "--prefix", "a b"), "prefix 'a b'"),
+        (("submit", "add", "-q", "task"), "choose another name"),
+        (("submit", "add", "--id", "x" * 256), "255"),
+        (("worker", "tasks.py", "-q", "a/b"), "queue name 'a/b'"),
+        (("show", "nothing-like-it"), "nothing-like-it is not in Redis"),
+    ],
+)
+def test_an_error_is_one_line_with_the_next_step_and_ends_with_1(doshit, args, named):
+    said = doshit(*args)
+    assert (said.returncode, said.stdout) == (1, "")
+    assert said.stderr.startswith("doshit: ")
+    assert said.stderr.count("\n") == 1
+    assert named in said.stderr
+    assert "secret" not in said.stderr
+
+
+def test_a_reader_that_goes_away_is_no_error_worth_a_traceback(doshit, start_doshit):
+    process = start_doshit("status", "--json")
+    process.stdout.close()
+    assert process.wait() == 1
+    assert process.stderr.read() == ""

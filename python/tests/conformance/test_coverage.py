@@ -1,0 +1,13 @@
+"""Holds that every edge and every printed command of the protocol has a case, and says how many cases there are."""
+
+from conformance.vectors import cases, read
+
+
+def test_every_edge_and_every_printed_command_is_a_case(capsys) -> None:
+    folders = {folder: cases(folder) for folder in ("values", "commands", "stories")}
+    covered = {case["covers"] for found in folders.values() for case in found.values() if "covers" in case}
+    assert covered == set(read("rows.json")["rows"])
+    counts = {folder: len(found) for folder, found in folders.items()}
+    with capsys.disabled():
+        print(f"\nconformance: {sum(counts.values())} cases, {', '.join(f'{n} {folder}' for folder, n in counts.items())}")
+    assert sum(counts.values()) >= 80
