@@ -4,8 +4,8 @@
 --       then for each id that a wait moved to executing already: its queue, the id.
 -- Replies: {"sealed"} | {"unknown"} (register first) |
 --          {"claimed", looked, tasks, problems}: looked is how many entries were taken off the queues; a task is
---          {id, queue, claim, function, args, attempts, lost, time-limit, memory-limit, retries, retry-delay,
---          retry-backoff, traceparent}; a problem is {queue, what Redis said}.
+--          {id, queue, claim, function, args, attempts, lost} and, if it has any of them, {..., time-limit, memory-limit,
+--          retries, retry-delay, retry-backoff, traceparent}; a problem is {queue, what Redis said}.
 -- Promise: request is a number that grows with every call of one worker; the same number again answers the same tasks and
 --          takes none, so a lost reply strands nothing. Nothing is popped before it was read. At most 1000 entries of a queue
 --          a call. Refused whole at maxmemory.
@@ -33,14 +33,23 @@ if not me[2] then return {'unknown'} end
 local function text(number) return string.format('%d', number) end
 local function trace(value) return value and #value <= NAME_BYTES and value end
 
+-- One task of the reply; most have none of the limits and end before them.
+local function described(id, queue, claim, fn, args, attempts, lost, time, memory, retries, delay, backoff, context)
+  context = trace(context)
+  if not (time or memory or retries or delay or backoff or context) then
+    return {id, queue, claim, fn, args, attempts, lost}
+  end
+  return {id, queue, claim, fn, args, attempts, lost, time, memory, retries, delay, backoff, context}
+end
+
 -- How a task that is taken is read; args come last because their size is looked at first.
 local FIELDS = {'function', 'attempts', 'lost', 'time-limit', 'memory-limit', 'retries', 'retry-delay', 'retry-backoff',
   'traceparent', 'args'}
 local function answer(id, queue, claim)
   local task = redis.pcall('HMGET', task_key(id), unpack(FIELDS))
   if is_error(task) or not task[1] then return nil end
-  return {id, queue, claim, task[1], task[10] or '', text(count(task[2])), text(count(task[3])), task[4], task[5],
-    task[6], task[7], task[8], trace(task[9])}
+  return described(id, queue, claim, task[1], task[10] or '', text(count(task[2])), text(count(task[3])),
+    task[4], task[5], task[6], task[7], task[8], task[9])
 end
 
 if me[1] and request <= count(me[1]) then
@@ -53,8 +62,10 @@ if me[1] and request <= count(me[1]) then
   return {'claimed', 0, tasks, {}}
 end
 
--- What is decided while reading is done after: every entry of `todo` is {do, id, queue, ...}.
-local todo, takes, problems, looked, suspect = {}, {}, {}, 0, me[3]
+-- What is decided while reading is done after: every entry of `todo` is {do, id, queue, moved, ...}; tasks to be taken
+-- stand in `takes` as they were read, with what belongs to them beside it (one table a task less: this is the hot path).
+local todo, problems, looked, suspect = {}, {}, 0, me[3]
+local takes, take_ids, take_queues, take_moved = {}, {}, {}, {}
 if suspect and redis.call('HEXISTS', held, suspect) == 0 then suspect = false end
 local seen = {}
 
@@ -66,7 +77,8 @@ local LIMITS = {{'time-limit', 9, decimal}, {'memory-limit', 10, whole}, {'retri
 local function refusal(task)
   if not task[1] then return 'bad-task', 'function: missing; HSET the hash with a function before the LPUSH' end
   if #task[1] > NAME_BYTES then return 'bad-task', 'function: ' .. #task[1] .. ' bytes, at most ' .. NAME_BYTES end
-  for i = 1, #LIMITS do
+  local limited = task[9] or task[10] or task[11] or task[12] or task[13]
+  for i = 1, limited and #LIMITS or 0 do
     local name, value, good = LIMITS[i][1], task[LIMITS[i][2]], LIMITS[i][3]
     if value and not good(value) then
       return 'bad-task', name .. ': not a ' .. (good == whole and 'whole' or 'decimal') .. ' number: ' .. shown(value)
@@ -79,20 +91,16 @@ local function refusal(task)
   if expires and not string.match(expires, MOMENT) then
     return 'bad-task', 'expires: not a time like 2015-12-05T00:19:01.834909Z: ' .. shown(expires)
   end
-  if expires and count(task[5]) == 0 and expires <= timestamp(now_us) then
+  if expires and count(task[5]) == 0 and expires <= now_text() then
     return 'expired', 'expired at ' .. expires .. ', before a worker was free'
   end
 end
 
 -- Most of the time these two are empty: asked once a call, not once a task.
-local sizes = {}
-local function is_empty(key)
-  if not sizes[key] then sizes[key] = redis.call('ZCARD', key) end
-  return sizes[key] == 0
-end
+local scheduled_any, waiting_any = {}, {}
 
 local function is_early(queue, id)
-  if is_empty(scheduled_key(queue)) then return false end
+  if not scheduled_any[queue] then return false end
   local due = redis.call('ZSCORE', scheduled_key(queue), id)
   return due and tonumber(due) > now
 end
@@ -113,24 +121,26 @@ local function no_hash(queue, id)
   return 'wait'
 end
 
--- Judges one entry; true if it was taken.
+local function decide(what, id, queue, moved, ...) todo[#todo + 1] = {what, id, queue, moved, ...} end
+
+-- Judges one entry.
 local function look(queue, id, moved)
   looked = looked + 1
-  local function decide(what, ...) todo[#todo + 1] = {what, id, queue, moved, ...} end
-  if seen[id] then return decide('drop') end
+  if seen[id] then return decide('drop', id, queue, moved) end
   seen[id] = true
-  if #id > ID_BYTES then return decide('quarantine') end
+  if #id > ID_BYTES then return decide('quarantine', id, queue, moved) end
   local key = task_key(id)
   local size = redis.pcall('HSTRLEN', key, 'args')
-  if is_error(size) then return decide('quarantine') end
+  if is_error(size) then return decide('quarantine', id, queue, moved) end
   local task = redis.call('HMGET', key, 'function', 'state', 'worker', 'claim', 'attempts', 'lost', 'result-ttl', 'expires',
-    'time-limit', 'memory-limit', 'retries', 'retry-delay', 'retry-backoff', 'reply-to', 'traceparent', size <= args_cap and 'args' or 'state', 'result')
+    'time-limit', 'memory-limit', 'retries', 'retry-delay', 'retry-backoff', 'reply-to', 'traceparent',
+    size <= args_cap and 'args' or 'state', 'result')
   local state = task[2] or 'pending'
   if not task[1] and not task[2] and size == 0 and redis.call('EXISTS', key) == 0 then
-    return decide(no_hash(queue, id))
+    return decide(no_hash(queue, id), id, queue, moved)
   end
   if state == 'finished' or (state == 'executing' and runs_elsewhere(task, queue, id, moved)) or is_early(queue, id) then
-    return decide('drop')
+    return decide('drop', id, queue, moved)
   end
   local code, reason = refusal(task)
   if not code and state ~= 'pending' and state ~= 'executing' then
@@ -138,17 +148,14 @@ local function look(queue, id, moved)
   elseif not code and size > args_cap then
     code, reason = 'bad-args', 'args: ' .. size .. ' bytes, at most ' .. args_cap
   end
-  if code then
-    return decide('fail', code, reason, task[7], task[14])
-  end
-  if count(task[6]) >= LOSSES_ALONE then
-    if suspect and suspect ~= id then return decide('later') end
+  if code then return decide('fail', id, queue, moved, code, reason, task[7], task[14]) end
+  if task[6] and count(task[6]) >= LOSSES_ALONE then
+    if suspect and suspect ~= id then return decide('later', id, queue, moved) end
     suspect = id
   end
   bytes_left = bytes_left - size
-  decide('take', task, size)
-  takes[#takes + 1] = todo[#todo]
-  return true
+  local n = #takes + 1
+  takes[n], take_ids[n], take_queues[n], take_moved[n] = task, id, queue, moved or false
 end
 
 -- One key of a wrong type takes its queue out of this call, and no other.
@@ -170,7 +177,11 @@ for i = 1, queue_count do
   -- A queue named twice is looked at once: its entries would be counted off twice.
   if usable_queues[queue] == nil then
     usable_queues[queue] = usable(queue)
-    if usable_queues[queue] then queues[#queues + 1] = queue end
+    if usable_queues[queue] then
+      queues[#queues + 1] = queue
+      scheduled_any[queue] = redis.call('ZCARD', scheduled_key(queue)) > 0
+      waiting_any[queue] = redis.call('ZCARD', app .. queue .. ':waiting') > 0
+    end
   end
 end
 for i = 11 + queue_count, #ARGV, 2 do
@@ -217,8 +228,7 @@ end
 redis.call('HSET', worker_key(worker), 'request', ARGV[3], 'suspect', suspect or '')
 redis.call('ZADD', workers_key, now + lease, worker)
 if #queues > 0 then redis.pcall('SADD', queues_key, unpack(queues)) end
-local started = timestamp(now_us)
-local tasks, pushed, holds = {}, {}, {}
+local started = now_text()
 
 local act = {}
 function act.drop() end
@@ -229,15 +239,25 @@ function act.wait(id, queue)
   redis.call('ZADD', scheduled_key(queue), now + HASH_LOOK, id)
 end
 function act.later(id, queue) redis.call('ZADD', scheduled_key(queue), now + 1000, id) end
-function act.fail(id, queue, _, code, reason, ttl, reply_to)
+function act.fail(id, queue, code, reason, ttl, reply_to)
   -- The claim of an earlier run is no longer the one that ended it.
   redis.call('HDEL', task_key(id), 'claim', 'result-value', 'error-exception')
-  settle(id, queue, {'result', 'failed', 'error-code', code, 'error-reason', reason, 'queue', queue}, ttl, reply_to, kept)
+  settle(id, queue, ttl, reply_to, kept, 'result', 'failed', 'error-code', code, 'error-reason', reason, 'queue', queue)
 end
-function act.take(id, queue, moved, task)
-  local claim = worker .. '/' .. ARGV[3] .. '.' .. (#tasks + 1)
-  local attempts = text(count(task[5]) + 1)
-  local key = task_key(id)
+
+for i = 1, #todo do
+  local what, id, queue, moved = unpack(todo[i], 1, 4)
+  if moved then redis.call('LREM', executing_key(queue), 1, id) end
+  if what ~= 'wait' and waiting_any[queue] then redis.call('ZREM', app .. queue .. ':waiting', id) end
+  act[what](id, queue, unpack(todo[i], 5, 8))
+end
+
+local tasks, pushed, holds = {}, {}, {}
+local claim_prefix = worker .. '/' .. ARGV[3] .. '.'
+for n = 1, #takes do
+  local task, id, queue = takes[n], take_ids[n], take_queues[n]
+  local key, claim = task_key(id), claim_prefix .. n
+  local attempts = task[5] and text(count(task[5]) + 1) or '1'
   redis.call('HSET', key, 'state', 'executing', 'worker', worker, 'claim', claim, 'executing-created', started,
     'queue', queue, 'attempts', attempts)
   redis.call('PERSIST', key)
@@ -245,22 +265,15 @@ function act.take(id, queue, moved, task)
   if task[17] then
     redis.call('HDEL', key, 'result', 'result-value', 'finished-created', 'error-code', 'error-reason', 'error-exception')
   end
-  tasks[#tasks + 1] = {id, queue, claim, task[1], task[16] or '', attempts, text(count(task[6])),
-    task[9], task[10], task[11], task[12], task[13], trace(task[15])}
-  holds[#holds + 1] = id
-  holds[#holds + 1] = claim .. ' ' .. queue
-  if not moved then
+  if waiting_any[queue] then redis.call('ZREM', app .. queue .. ':waiting', id) end
+  tasks[n] = described(id, queue, claim, task[1], task[16] or '', attempts, task[6] and text(count(task[6])) or '0',
+    task[9], task[10], task[11], task[12], task[13], task[15])
+  holds[2 * n - 1], holds[2 * n] = id, claim .. ' ' .. queue
+  if not take_moved[n] then
     local list = pushed[queue] or {}
     list[#list + 1] = id
     pushed[queue] = list
   end
-end
-
-for i = 1, #todo do
-  local what, id, queue, moved = unpack(todo[i], 1, 4)
-  if moved and what ~= 'take' then redis.call('LREM', executing_key(queue), 1, id) end
-  if what ~= 'wait' and not is_empty(app .. queue .. ':waiting') then redis.call('ZREM', app .. queue .. ':waiting', id) end
-  act[what](id, queue, moved, unpack(todo[i], 5, 8))
 end
 if #holds > 0 then redis.call('HSET', held, unpack(holds)) end
 for queue, ids in pairs(pushed) do redis.call('LPUSH', executing_key(queue), unpack(ids)) end

@@ -45,6 +45,13 @@ local function timestamp(us)
     math.floor(second / 3600), math.floor(second % 3600 / 60), second % 60, us - seconds * 1000000)
 end
 
+-- This moment as the protocol writes it; made once a call, not once a task.
+local moment
+local function now_text()
+  moment = moment or timestamp(now_us)
+  return moment
+end
+
 -- Redis refuses a script whose first write may grow memory when maxmemory is reached, and lets it go on once it has
 -- written (script.c, scriptVerifyOOM). Scripts that end or hand back work must work there, so they begin with this.
 -- By pcall: a duties key of another type must not keep an end from being written.
@@ -139,17 +146,18 @@ local function quarantine(queue, id)
 end
 
 -- Ends of tasks are announced after everything else is written, and by pcall: a message is a hint, the hash is the truth.
-local announcements = {}
+local results = app .. 'results'
+local channels, messages = {}, {}
 local function announce()
-  for i = 1, #announcements do redis.pcall('PUBLISH', announcements[i][1], announcements[i][2]) end
+  for i = 1, #channels do redis.pcall('PUBLISH', channels[i], messages[i]) end
 end
 
 -- Writes the end of one task: state, result, lifetime, failed set; queues its message for announce().
--- fields: flat {field, value, ...} with `result` first. ttl: the task's own result-ttl, or false. kept: seconds {successful, failed}.
-local function settle(id, queue, fields, ttl, reply_to, kept)
+-- ttl: the task's own result-ttl, or false. kept: seconds {successful, failed}. Then field, value, ... with `result` first.
+local function settle(id, queue, ttl, reply_to, kept, ...)
   local key = task_key(id)
-  redis.call('HSET', key, 'state', 'finished', 'finished-created', timestamp(now_us), unpack(fields))
-  local failed = fields[2] == 'failed'
+  redis.call('HSET', key, 'state', 'finished', 'finished-created', now_text(), ...)
+  local failed = select(2, ...) == 'failed'
   -- The hash is read again at the end, and a stranger may have spoilt its wish since.
   if not ttl or not is_lifetime(ttl) then ttl = failed and kept[2] or kept[1] end
   if ttl == 'keep' then
@@ -163,8 +171,8 @@ local function settle(id, queue, fields, ttl, reply_to, kept)
     redis.pcall('ZREMRANGEBYSCORE', set, '-inf', now - kept[2] * 1000)
     redis.pcall('ZREMRANGEBYRANK', set, 0, -FAILED_KEPT - 1)
   end
-  announcements[#announcements + 1] = {app .. 'results', key}
+  channels[#channels + 1], messages[#channels + 1] = results, key
   if reply_to and #reply_to < 256 and string.sub(reply_to, 1, #app) == app then
-    announcements[#announcements + 1] = {reply_to, key}
+    channels[#channels + 1], messages[#channels + 1] = reply_to, key
   end
 end

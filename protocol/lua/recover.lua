@@ -48,8 +48,8 @@ local function lose(worker, id, value)
   local lost = count(task[3]) + 1
   if lost >= losses_cap then
     failed = failed + 1
-    return settle(id, queue, {'result', 'failed', 'error-code', 'worker-lost', 'error-reason',
-      'worker lost ' .. lost .. ' times while running this task, last ' .. worker, 'lost', lost}, task[4], task[5], kept)
+    return settle(id, queue, task[4], task[5], kept, 'result', 'failed', 'error-code', 'worker-lost', 'error-reason',
+      'worker lost ' .. lost .. ' times while running this task, last ' .. worker, 'lost', lost)
   end
   taken_back = taken_back + 1
   redis.call('HSET', task_key(id), 'lost', lost)
@@ -60,7 +60,7 @@ end
 local sealed = redis.call('ZRANGEBYSCORE', workers_key, '(-1', now, 'LIMIT', 0, 20)
 for i = 1, #sealed do
   redis.call('ZADD', workers_key, SEALED, sealed[i])
-  redis.pcall('HSET', worker_key(sealed[i]), 'sealed', timestamp(now_us))
+  redis.pcall('HSET', worker_key(sealed[i]), 'sealed', now_text())
   redis.call('PEXPIRE', worker_key(sealed[i]), SEALED_KEPT)
 end
 local budget = HELD_A_CALL

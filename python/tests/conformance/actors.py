@@ -25,7 +25,7 @@ class Listener:
         assert self._next()["type"] == "psubscribe"
 
     def _next(self) -> dict[str, Any]:
-        message = self._pubsub.get_message(timeout=20)
+        message: dict[str, Any] | None = self._pubsub.get_message(timeout=20)
         assert message, "the server sent no message within 20 s"
         return message
 
@@ -46,9 +46,24 @@ class Worker:
 
     def __init__(self, url: str, step: dict[str, Any]) -> None:
         target = str(FOLDER / TARGETS[step.get("functions", "all")])
-        words = [sys.executable, "-m", "doshit.cli.main", "worker", target, "--redis", url, "--prefix", "doshit"]
+        words = [
+            sys.executable,
+            "-m",
+            "doshit.cli.main",
+            "worker",
+            target,
+            "--redis",
+            url,
+            "--prefix",
+            "doshit",
+        ]
         words += [word for queue in step.get("queues", ["default"]) for word in ("-q", queue)]
-        words += ["--unknown-grace", str(step.get("unknown_grace", 30)), "-c", str(step.get("concurrency", 2))]
+        words += [
+            "--unknown-grace",
+            str(step.get("unknown_grace", 30)),
+            "-c",
+            str(step.get("concurrency", 2)),
+        ]
         self._process = subprocess.Popen(words, start_new_session=True)
 
     def stop(self) -> None:

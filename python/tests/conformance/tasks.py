@@ -6,7 +6,14 @@ from typing import Any
 from doshit import Doshit
 
 app = Doshit()
-FALSY: dict[str, Any] = {"null": None, "0": 0, "false": False, "text": "", "array": [], "object": {}}
+FALSY: dict[str, Any] = {
+    "null": None,
+    "0": 0,
+    "false": False,
+    "text": "",
+    "array": [],
+    "object": {},
+}
 
 
 @app.task

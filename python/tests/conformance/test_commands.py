@@ -5,9 +5,18 @@ from typing import Any
 
 import pytest
 import redis
-from conformance.actors import Listener
-from conformance.vectors import Case, Client, assert_world, cases, raw, read, seed, to_bytes, to_raw
 
+from conformance.actors import Listener
+from conformance.vectors import (
+    Case,
+    Client,
+    assert_world,
+    cases,
+    raw,
+    seed,
+    to_bytes,
+    to_raw,
+)
 from doshit import commands
 from doshit.values.keys import Keys
 
@@ -28,12 +37,16 @@ def to_call(step: Case, case: Case) -> "commands.Call[Any]":
     for field in ("tasks", "ends", "moved"):
         if field in named:
             named[field] = [_arguments(item) for item in named[field]]
-    return getattr(commands, transition)(Keys("doshit"), now=step.get("now"), **named)
+    call: commands.Call[Any] = getattr(commands, transition)(Keys("doshit"), now=step.get("now"), **named)
+    return call
 
 
 def _arguments(item: list[Any]) -> list[Any]:
     """Texts as bytes; flat fields stay a list, numbers and booleans stay themselves."""
-    return [_arguments(part) if isinstance(part, list) else to_bytes(part) if isinstance(part, str) else part for part in item]
+    return [
+        _arguments(part) if isinstance(part, list) else to_bytes(part) if isinstance(part, str) else part
+        for part in item
+    ]
 
 
 def perform(client: Client, step: Case, case: Case) -> Any:

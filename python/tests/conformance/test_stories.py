@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import redis
+
 from conformance.actors import Listener, Worker, stage
 from conformance.vectors import Case, Client, cases, raw, to_args, to_raw
 

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+
 from conformance import tasks
 from conformance.vectors import Case, cases, to_args, to_bytes
-
 from doshit.errors import BadArguments, ConfigurationError
 from doshit.values.backoff import backoff
 from doshit.values.codec import decode_value, encode_result
@@ -17,7 +17,12 @@ from doshit.values.times import format_timestamp, parse_timestamp
 
 CASES = cases("values")
 CHECKS = {"queue": check_queue, "prefix": check_prefix, "id": check_id}
-FUNCTIONS = {"echo": tasks.echo, "add": tasks.add, "nothing": tasks.nothing, "any": tasks.any_value}
+FUNCTIONS = {
+    "echo": tasks.echo,
+    "add": tasks.add,
+    "nothing": tasks.nothing,
+    "any": tasks.any_value,
+}
 
 
 def vectors(file: str) -> pytest.MarkDecorator:
@@ -40,7 +45,7 @@ def test_timestamp(case: Case) -> None:
             parse_timestamp(case["text"])
         return
     zone = timezone(timedelta(minutes=case.get("offset_minutes", 0)))
-    moment = datetime(*case["moment"], tzinfo=zone)
+    moment = datetime(*case["moment"]).replace(tzinfo=zone)
     assert format_timestamp(moment) == case["text"]
     assert parse_timestamp(case["text"]) == moment.astimezone(UTC)
 

@@ -14,7 +14,8 @@ TTL_SLACK_MS = 120_000
 
 
 def read(name: str) -> dict[str, Any]:
-    return json.loads((ROOT / name).read_text("utf-8"))
+    found: dict[str, Any] = json.loads((ROOT / name).read_text("utf-8"))
+    return found
 
 
 def cases(folder: str) -> dict[str, Case]:
@@ -104,7 +105,7 @@ def _read(client: Client, key: bytes, kind: str) -> Any:
         case "hash":
             return client.hgetall(key)
         case "zset":
-            return dict(client.zrange(key, 0, -1, withscores=True))
+            return dict(client.zscan_iter(key))
         case "set":
             return set(client.smembers(key))
         case "list":

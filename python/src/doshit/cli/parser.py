@@ -68,17 +68,16 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
     for name, (line, epilog, add_options) in _COMMANDS.items():
         parser = choices.add_parser(name, help=line, description=f"{line[0].upper()}{line[1:]}.", epilog=epilog)
         add_options(parser)
-        _add_connection(parser)
+        _add_connection(parser, starts_server=name in ("server", "demo"))
         commands[name] = parser
     return top, commands
 
 
-def _add_connection(parser: Parser) -> None:
+def _add_connection(parser: Parser, starts_server: bool) -> None:
     group = parser.add_argument_group("which server and which app")
+    url = "redis://, rediss:// or unix:// (default: DOSHIT_REDIS, else REDIS_URL, else redis://localhost:6379/0)"
     group.add_argument(
-        "--redis",
-        metavar="URL",
-        help="redis://, rediss:// or unix:// (default: DOSHIT_REDIS, else REDIS_URL, else redis://localhost:6379/0)",
+        "--redis", metavar="URL", help="refused: this starts a server of its own" if starts_server else url
     )
     group.add_argument("--prefix", help="what all keys of the app begin with (default: DOSHIT_APP_PREFIX, else doshit)")
 

@@ -63,8 +63,7 @@ def _worker_lines(workers: list[Worker]) -> list[str]:
     return table(header, [tuple(one_line(cell) or "-" for cell in _worker_row(worker)) for worker in workers])
 
 
-def _worker_row(worker: Worker) -> tuple[str, ...]:
-    it = worker
+def _worker_row(it: Worker) -> tuple[str, ...]:
     return (it.id, it.host, it.pid, duration(it.uptime), ", ".join(it.queues), it.concurrency, _runs(it))
 
 

@@ -26,7 +26,8 @@ class AsyncSide:
         self.keys = keys
         self.face = AsyncFace(url)
         self.listener = AsyncListener(self.face, keys)
-        self._may_call = True
+        # What the user of the URL may do is found out once.
+        self._may_call = self._may_listen = True
 
     async def submit(self, job: Job[Any]) -> tuple[str, Heard | None]:
         """Submits one task: the word of submit, and where its end will be heard."""
@@ -38,7 +39,7 @@ class AsyncSide:
                 return word, None if epoch is None or word != "created" else (self.listener, epoch)
             except NotPermitted:
                 self._may_call = False
-        return await self._submit_plainly(job), None
+        return (await self._submit_plainly([job]))[0], None
 
     async def submit_many(self, some: Iterable[Job[Any]]) -> list[str]:
         """Submits many in few round trips: the word of submit for each, in order."""
@@ -54,24 +55,27 @@ class AsyncSide:
                 return await self.face.calls([submission.submit_batch(self.keys, batch) for batch in trip])
             except NotPermitted:
                 self._may_call = False
-        return [[await self._submit_plainly(job) for _, job in batch] for batch in trip]
+        return [await self._submit_plainly([job for _, job in batch]) for batch in trip]
 
-    async def _submit_plainly(self, job: Job[Any]) -> str:
-        word = "created"
-        if job.own_id:
-            word = submission.plain_word(job, await self.face.command(*submission.plain_look(self.keys, job)))
-        if word == "created":
-            await self.face.pipeline(submission.plain_submission(self.keys, job, datetime.now(UTC)))
-        return word
+    async def _submit_plainly(self, some: Sequence[Job[Any]]) -> list[str]:
+        words = [await self._plain_word(job) for job in some]
+        now = datetime.now(UTC)
+        fresh = [job for job, word in zip(some, words, strict=True) if word == "created"]
+        await self.face.pipeline([each for job in fresh for each in submission.plain_submission(self.keys, job, now)])
+        return words
+
+    async def _plain_word(self, job: Job[Any]) -> str:
+        if not job.own_id:
+            return "created"
+        return submission.plain_word(job, await self.face.command(*submission.plain_look(self.keys, job)))
 
     async def fields(self, id: str, names: Sequence[str]) -> Sequence[bytes | None]:
         """Some fields of a task's hash, None where there is none."""
-        reply: list[bytes | None] = await self.face.command("HMGET", self.keys.task(id), *names)
-        return reply
+        return await self.face.fields(self._key(id), names)
 
     async def hash(self, id: str) -> dict[bytes, bytes]:
         """The whole hash of a task, {} where there is none."""
-        flat = await self.face.command("HGETALL", self.keys.task(id))
+        flat = await self.face.command("HGETALL", self._key(id))
         return flat if isinstance(flat, dict) else dict(zip(flat[::2], flat[1::2], strict=True))
 
     async def wait(self, id: str, kind: Any, known: bool, timeout: float | None, heard: Heard | None) -> Any:
@@ -81,7 +85,7 @@ class AsyncSide:
         only_one_look = timeout is not None and timeout <= 0
         if (epoch is None or only_one_look) and (value := await self._look(wait)) is not PENDING:
             return value  # it had ended already: no need to listen to everybody's messages
-        ticket = await self.listener.enter(self.keys.task(id).encode("utf-8", "surrogateescape"), epoch)
+        ticket = await self.listener.enter(self._key(id), epoch)
         try:
             while True:
                 heard_it = await self._listen(wait, ticket)
@@ -103,11 +107,19 @@ class AsyncSide:
 
     async def _listen(self, wait: Wait, ticket: LoopTicket) -> bool:
         try:
-            return await self.listener.wait(ticket, wait.pause(monotonic()))
+            if self._may_listen:
+                return await self.listener.wait(ticket, wait.pause(monotonic()))
+        except NotPermitted:
+            self._may_listen = False
         except ServerUnavailable as error:
             await asyncio.sleep(wait.away(error, monotonic()))
             return True
+        await asyncio.sleep(wait.blind(monotonic()))
+        return True
 
     async def close(self) -> None:
         await self.listener.close()
         await self.face.close()
+
+    def _key(self, id: str) -> bytes:
+        return self.keys.task(id).encode("utf-8", "surrogateescape")

@@ -10,8 +10,11 @@ from doshit.values import codec
 
 def encode_args(function: str, args: dict[str, Any]) -> bytes:
     """The JSON object to push. Raises BadArguments for what JSON cannot carry, and for what no worker lets in."""
-    if not function:
-        raise BadArguments("give the name of a function")
+    try:
+        if not function.encode():
+            raise BadArguments("give the name of a function")
+    except UnicodeEncodeError:
+        raise BadArguments(f"function name {function!r}: a lone surrogate cannot be written as UTF-8") from None
     try:
         raw = codec.encode(args)
         codec.refuse_proto(raw)

@@ -42,13 +42,14 @@ def value_of(raw: bytes | None, kind: Any) -> Any:
 class Wait:
     """One wait for one task, from its first look to its outcome. Times are those of one monotonic clock, in seconds."""
 
-    __slots__ = ("_away_since", "_blips", "_kind", "_known", "_started", "_timeout", "id")
+    __slots__ = ("_away_since", "_blips", "_kind", "_known", "_looks", "_started", "_timeout", "id")
 
     def __init__(self, id: str, kind: Any, known: bool, timeout: float | None, now: float) -> None:
         self.id, self._kind, self._known = id, kind, known
         self._timeout, self._started = timeout, now
         self._away_since: float | None = None
         self._blips = 0
+        self._looks = 0
 
     def judge(self, reply: Sequence[bytes | None], now: float) -> Any:
         """The result in a reply to HMGET of END_FIELDS, or PENDING.
@@ -93,3 +94,8 @@ class Wait:
         except WaitTimeout as late:
             late.add_note(f"Redis did not answer at the end: {error}")
             raise
+
+    def blind(self, now: float) -> float:
+        """Seconds until the next look where nothing can be heard: soon at first. Raises WaitTimeout."""
+        self._looks += 1
+        return min(self.pause(now), backoff(self._looks, 0.01, factor=1.3, ceiling=0.5))

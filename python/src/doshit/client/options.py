@@ -47,8 +47,8 @@ class Options:
         if "delay" in given and "at" in given:
             raise ConfigurationError("options 'delay' and 'at': give one of them")
         self._given = given
-        self.queue = check_queue(given["queue"]) if "queue" in given else ""
-        self.id = check_id(given["id"]) if "id" in given else ""
+        self.queue = check_queue(_text("queue", given["queue"])) if "queue" in given else ""
+        self.id = check_id(_text("id", given["id"])) if "id" in given else ""
         self._steady = tuple(_steady_fields(given))
         self._delay = _spell("delay", decimal_seconds, given["delay"]) if "delay" in given else ""
         self._clocked = "at" in given or "expires" in given
@@ -86,15 +86,24 @@ def _steady_fields(given: OptionFields) -> Iterable[str]:
         ttl = given["result_ttl"]
         yield from ("result-ttl", "keep" if ttl == "keep" else _spell("result_ttl", decimal_seconds, ttl))
     if "username" in given:
-        yield from ("username", _text("username", given["username"]))
+        yield from ("username", _utf8("username", given["username"]))
     if "traceparent" in given:
-        yield from ("traceparent", _text("traceparent", given["traceparent"]))
+        yield from ("traceparent", _utf8("traceparent", given["traceparent"]))
 
 
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise ConfigurationError(f"option {name!r}: expected text, got {type(value).__name__}")
     return value
+
+
+def _utf8(name: str, value: object) -> str:
+    text = _text(name, value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ConfigurationError(f"option {name!r}: a lone surrogate cannot be written as UTF-8") from None
+    return text
 
 
 def _spell(name: str, how: Any, *values: object) -> str:

@@ -22,7 +22,7 @@ TRIP_CALLS = 8
 def submit_one(keys: Keys, job: Job[Any], reply_to: str | None) -> Call[list[str]]:
     """The call that submits one task. reply_to: the channel that hears of its end, besides `results`."""
     fields = job.fields if reply_to is None else (*job.fields, "reply-to", reply_to)
-    return submit(keys, job.queue, ((job.id, job.function, job.args, job.delay, fields),))
+    return submit(keys, job.queue, ((_raw(job.id), job.function, job.args, job.delay, fields),))
 
 
 Batch = list[tuple[int, Job[Any]]]
@@ -56,9 +56,13 @@ def trips(some: Iterator[Batch]) -> Iterator[list[Batch]]:
 
 def submit_batch(keys: Keys, batch: Batch) -> Call[list[str]]:
     """The call that submits the jobs of one batch, in their order."""
-    return submit(
-        keys, batch[0][1].queue, [(job.id, job.function, job.args, job.delay, job.fields) for _, job in batch]
-    )
+    tasks = [(_raw(job.id), job.function, job.args, job.delay, job.fields) for _, job in batch]
+    return submit(keys, batch[0][1].queue, tasks)
+
+
+def _raw(text: str) -> bytes:
+    """An id, or a key with one, as bytes: those that are not UTF-8 travel in text as surrogates (PEP 383)."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def fault(keys: Keys, job: Job[Any], word: str) -> DoshitError:
@@ -70,13 +74,14 @@ def fault(keys: Keys, job: Job[Any], word: str) -> DoshitError:
     )
 
 
-# Where a user may not run scripts: the two plain commands of the protocol, after a look at what is there.
+# Where a user may not run scripts: the two plain commands of the protocol, after a look at what is there. Two clients that
+# submit the same id of their own at the same moment are not told apart, and a worker runs that task once all the same.
 
 Command = tuple[str | bytes, ...]
 
 
 def plain_look(keys: Keys, job: Job[Any]) -> Command:
-    return ("HMGET", keys.task(job.id), "queue", "state", "function", "args")
+    return ("HMGET", _raw(keys.task(job.id)), "queue", "state", "function", "args")
 
 
 def plain_word(job: Job[Any], there: Sequence[bytes | None]) -> str:
@@ -92,9 +97,10 @@ def plain_submission(keys: Keys, job: Job[Any], now: datetime) -> list[Command]:
 
     Without the field `queue`, which says "it is in the queue": the connection may be lost before the push.
     """
-    made: Command = ("HSET", keys.task(job.id), "function", job.function, "state", "pending", "args", job.args)
+    id = _raw(job.id)
+    made: Command = ("HSET", _raw(keys.task(job.id)), "function", job.function, "state", "pending", "args", job.args)
     made += ("pending-created", format_timestamp(now), *job.fields)
     if job.delay:
         due = int((now.timestamp() + float(job.delay)) * 1000)
-        return [made, ("SADD", keys.queues, job.queue), ("ZADD", keys.scheduled(job.queue), str(due), job.id)]
-    return [made, ("LPUSH", keys.pending(job.queue), job.id)]
+        return [made, ("SADD", keys.queues, job.queue), ("ZADD", keys.scheduled(job.queue), str(due), id)]
+    return [made, ("LPUSH", keys.pending(job.queue), id)]

@@ -25,7 +25,8 @@ class SyncSide:
         self.keys = keys
         self.face = SyncFace(url)
         self.listener = Listener(self.face, keys)
-        self._may_call = True
+        # What the user of the URL may do is found out once.
+        self._may_call = self._may_listen = True
 
     def submit(self, job: Job[Any]) -> tuple[str, Heard | None]:
         """Submits one task: the word of submit, and where its end will be heard."""
@@ -37,7 +38,7 @@ class SyncSide:
                 return word, None if epoch is None or word != "created" else (self.listener, epoch)
             except NotPermitted:
                 self._may_call = False
-        return self._submit_plainly(job), None
+        return self._submit_plainly([job])[0], None
 
     def submit_many(self, some: Iterable[Job[Any]]) -> list[str]:
         """Submits many in few round trips: the word of submit for each, in order."""
@@ -53,24 +54,27 @@ class SyncSide:
                 return self.face.calls([submission.submit_batch(self.keys, batch) for batch in trip])
             except NotPermitted:
                 self._may_call = False
-        return [[self._submit_plainly(job) for _, job in batch] for batch in trip]
+        return [self._submit_plainly([job for _, job in batch]) for batch in trip]
 
-    def _submit_plainly(self, job: Job[Any]) -> str:
-        word = "created"
-        if job.own_id:
-            word = submission.plain_word(job, self.face.command(*submission.plain_look(self.keys, job)))
-        if word == "created":
-            self.face.pipeline(submission.plain_submission(self.keys, job, datetime.now(UTC)))
-        return word
+    def _submit_plainly(self, some: Sequence[Job[Any]]) -> list[str]:
+        words = [self._plain_word(job) for job in some]
+        now = datetime.now(UTC)
+        fresh = [job for job, word in zip(some, words, strict=True) if word == "created"]
+        self.face.pipeline([each for job in fresh for each in submission.plain_submission(self.keys, job, now)])
+        return words
+
+    def _plain_word(self, job: Job[Any]) -> str:
+        if not job.own_id:
+            return "created"
+        return submission.plain_word(job, self.face.command(*submission.plain_look(self.keys, job)))
 
     def fields(self, id: str, names: Sequence[str]) -> Sequence[bytes | None]:
         """Some fields of a task's hash, None where there is none."""
-        reply: list[bytes | None] = self.face.command("HMGET", self.keys.task(id), *names)
-        return reply
+        return self.face.fields(self._key(id), names)
 
     def hash(self, id: str) -> dict[bytes, bytes]:
         """The whole hash of a task, {} where there is none."""
-        flat = self.face.command("HGETALL", self.keys.task(id))
+        flat = self.face.command("HGETALL", self._key(id))
         return flat if isinstance(flat, dict) else dict(zip(flat[::2], flat[1::2], strict=True))
 
     def wait(self, id: str, kind: Any, known: bool, timeout: float | None, heard: Heard | None) -> Any:
@@ -80,7 +84,7 @@ class SyncSide:
         only_one_look = timeout is not None and timeout <= 0
         if (epoch is None or only_one_look) and (value := self._look(wait)) is not PENDING:
             return value  # it had ended already: no need to listen to everybody's messages
-        ticket = self.listener.enter(self.keys.task(id).encode("utf-8", "surrogateescape"), epoch)
+        ticket = self.listener.enter(self._key(id), epoch)
         try:
             while True:
                 heard_it = self._listen(wait, ticket)
@@ -102,11 +106,19 @@ class SyncSide:
 
     def _listen(self, wait: Wait, ticket: ThreadTicket) -> bool:
         try:
-            return self.listener.wait(ticket, wait.pause(monotonic()))
+            if self._may_listen:
+                return self.listener.wait(ticket, wait.pause(monotonic()))
+        except NotPermitted:
+            self._may_listen = False
         except ServerUnavailable as error:
             sleep(wait.away(error, monotonic()))
             return True
+        sleep(wait.blind(monotonic()))
+        return True
 
     def close(self) -> None:
         self.listener.close()
         self.face.close()
+
+    def _key(self, id: str) -> bytes:
+        return self.keys.task(id).encode("utf-8", "surrogateescape")

@@ -40,12 +40,12 @@ class Claimed(NamedTuple):
     args: bytes
     attempts: bytes
     lost: bytes
-    time_limit: bytes | None
-    memory_limit: bytes | None
-    retries: bytes | None
-    retry_delay: bytes | None
-    retry_backoff: bytes | None
-    traceparent: bytes | None
+    time_limit: bytes | None = None
+    memory_limit: bytes | None = None
+    retries: bytes | None = None
+    retry_delay: bytes | None = None
+    retry_backoff: bytes | None = None
+    traceparent: bytes | None = None
 
 
 class ClaimReply(NamedTuple):
@@ -111,7 +111,7 @@ def submit(
 def _claim_reply(reply: list[Any]) -> ClaimReply:
     if len(reply) == 1:
         return ClaimReply(text(reply[0]), 0, [], [])
-    tasks = [Claimed._make(task) for task in reply[2]]
+    tasks = [Claimed(*task) for task in reply[2]]
     return ClaimReply(
         "claimed",
         reply[1],

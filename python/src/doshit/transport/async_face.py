@@ -42,6 +42,11 @@ class AsyncFace:
             raise translate(error, self.url) from None
         return call.parse(reply)
 
+    async def fields(self, key: bytes | str, names: Sequence[str]) -> list[bytes | None]:
+        """Some fields of a hash, None where there is none."""
+        reply: list[bytes | None] = await self.command("HMGET", key, *names)
+        return reply
+
     async def calls(self, calls: Sequence[Call[R]]) -> list[R]:
         """Runs several in one round trip."""
         if len(calls) == 1:

@@ -102,10 +102,11 @@ def _said(error: Exception) -> str:
 
 def refusal(reply: object) -> Exception:
     """An error reply that hiredis has read, as the exception that redis-py makes of it."""
-    message = str(reply)
-    if message.startswith("NOPERM "):
-        return redis.exceptions.NoPermissionError(message)
-    return redis.exceptions.ResponseError(message)
+    code, _, message = str(reply).partition(" ")
+    if code == "NOSCRIPT":
+        return redis.exceptions.NoScriptError(message)
+    kind = next((kind for kind, its_code in _CODES.items() if its_code == code), None)
+    return redis.exceptions.ResponseError(str(reply)) if kind is None else kind(message)
 
 
 def translate(error: Exception, url: str) -> DoshitError:

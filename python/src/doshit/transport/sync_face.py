@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -23,6 +22,7 @@ from doshit.transport.connect import (
     translate,
 )
 from doshit.transport.link import Link, LinkLost
+from doshit.transport.links import Links
 
 R = TypeVar("R")
 _LOST = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
@@ -44,16 +44,28 @@ class SyncFace:
             retry=retry,
             retry_on_error=list(_LOST),
         )
+        self._links = Links(url, timeout)
 
     def call(self, call: Call[R]) -> R:
         """Runs one transition and returns its reply, read."""
         try:
-            reply = self._redis.execute_command(*call.evalsha())
+            reply = self._links.exchange(call.evalsha())
         except redis.exceptions.NoScriptError:
-            reply = self.command(*call.eval())
-        except (redis.exceptions.RedisError, OSError) as error:
+            reply = self._exchange(call.eval())
+        except redis.exceptions.RedisError as error:
             raise translate(error, self.url) from None
         return call.parse(reply)
+
+    def fields(self, key: bytes | str, names: Sequence[str]) -> list[bytes | None]:
+        """Some fields of a hash, None where there is none."""
+        reply: list[bytes | None] = self._exchange(("HMGET", key, *names))
+        return reply
+
+    def _exchange(self, command: Sequence[bytes | str | int | float]) -> Any:
+        try:
+            return self._links.exchange(command)
+        except redis.exceptions.RedisError as error:
+            raise translate(error, self.url) from None
 
     def calls(self, calls: Sequence[Call[R]]) -> list[R]:
         """Runs several in one round trip."""
@@ -106,6 +118,7 @@ class SyncFace:
         return Subscription(self.url, channels)
 
     def close(self) -> None:
+        self._links.close()
         self._redis.close()
 
 
@@ -134,7 +147,7 @@ class Subscription:
             self._send("SUBSCRIBE", *asked)
         confirmed = 0
         while confirmed < len(asked):
-            if not self._wait(CONNECT_TIMEOUT):
+            if not self._link.wait(CONNECT_TIMEOUT):
                 self.close()
                 raise translate(
                     redis.exceptions.TimeoutError("no answer to SUBSCRIBE"),
@@ -162,22 +175,12 @@ class Subscription:
         Each is (b"message", channel, payload), or (b"subscribe" or b"unsubscribe", channel, how many there are now).
         Raises ServerError when cut off; open() makes it whole again.
         """
-        return self._receive() if self._wait(seconds) else []
+        return self._receive() if self._link.wait(seconds) else []
 
     def _send(self, *command: str) -> None:
         # The one who reads will meet the loss, and is the one who can mend it.
         with suppress(LinkLost):
             self._link.send(command)
-
-    def _wait(self, seconds: float) -> bool:
-        if self._link.has_buffered() or not self._link.is_open:
-            return True
-        poller = select.poll()
-        poller.register(
-            self._link.fileno(),
-            select.POLLIN | (select.POLLOUT if self._link.wants_write else 0),
-        )
-        return bool(poller.poll(max(0.0, seconds) * 1000))
 
     def _receive(self) -> list[Any]:
         try:

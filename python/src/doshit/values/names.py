@@ -39,7 +39,11 @@ def check_prefix(prefix: str) -> str:
 
 
 def check_id(id: str) -> str:
-    """The id itself. Raises ConfigurationError when it is empty or longer than 255 bytes of UTF-8."""
-    if not id or len(id.encode("utf-8", "surrogateescape")) > ID_BYTES:
+    """The id itself. Raises ConfigurationError when it is empty, longer than 255 bytes of UTF-8, or not text."""
+    try:
+        size = len(id.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:
+        raise ConfigurationError(f"task id {id[:40]!r}: a lone surrogate cannot be written as UTF-8") from None
+    if not 0 < size <= ID_BYTES:
         raise ConfigurationError(f"task id {id[:40]!r}: 1 to {ID_BYTES} bytes")
     return id

@@ -10,28 +10,28 @@ local worker = ARGV[2]
 local kept = {ARGV[3], tonumber(ARGV[4])}
 local held = held_key(worker)
 
-local runs, ids = {}, {}
+local ids, from, to = {}, {}, {}
 local at = 5
 while at <= #ARGV do
-  local fields = tonumber(ARGV[at + 2])
-  runs[#runs + 1] = {ARGV[at], ARGV[at + 1], at + 3, at + 2 + 2 * fields}
-  ids[#ids + 1] = ARGV[at]
-  at = at + 3 + 2 * fields
+  local n, fields = #ids + 1, tonumber(ARGV[at + 2])
+  ids[n], from[n], to[n] = ARGV[at], at + 3, at + 2 + 2 * fields
+  at = to[n] + 1
 end
 all_read(at)
-if #runs == 0 then return {} end
+if #ids == 0 then return {} end
 
 local holds = redis.call('HMGET', held, unpack(ids))
-local words, ends, done = {}, {}, {}
-for i = 1, #runs do
-  local id, claim = runs[i][1], runs[i][2]
+local words, ends, done, gone = {}, {}, {}, {}
+for i = 1, #ids do
+  local id, claim = ids[i], ARGV[from[i] - 2]
   local task = redis.pcall('HMGET', task_key(id), 'claim', 'state', 'result-ttl', 'reply-to')
   local claimed, queue
   if holds[i] and not done[id] then claimed, queue = parse_held(holds[i]) end
   if claimed == claim then
     local stands = standing(task, claim)
     done[id] = true
-    ends[#ends + 1] = {id, queue, stands, runs[i], task[3], task[4]}
+    gone[#gone + 1] = id
+    ends[#ends + 1] = {i, queue, stands, task[3], task[4]}
     words[i] = (stands == 'mine' or stands == 'gone') and 'finished' or 'stale'
   else
     words[i] = (task[1] == claim and task[2] == 'finished') and 'already' or 'stale'
@@ -39,14 +39,14 @@ for i = 1, #runs do
 end
 if #ends == 0 then return words end
 
-allow_at_maxmemory()
-for i = 1, #ends do
-  local id, queue, stands, run, ttl, reply_to = unpack(ends[i], 1, 6)
-  let_go(worker, id, queue)
+redis.call('HDEL', held, unpack(gone))  -- the first write, so it lets the rest go on at maxmemory
+for n = 1, #ends do
+  local i, queue, stands, ttl, reply_to = unpack(ends[n], 1, 5)
+  redis.pcall('LREM', executing_key(queue), -1, ids[i])
   if stands == 'mine' or stands == 'gone' then
-    settle(id, queue, {unpack(ARGV, run[3], run[4])}, ttl, reply_to, kept)
+    settle(ids[i], queue, ttl, reply_to, kept, unpack(ARGV, from[i], to[i]))
   elseif stands == 'spoilt' then
-    quarantine(queue, id)
+    quarantine(queue, ids[i])
   end
 end
 announce()

@@ -40,7 +40,7 @@ if #fresh == 0 then return words end
 redis.call('LLEN', pending_key(queue))
 redis.call('ZCARD', scheduled_key(queue))
 redis.call('SCARD', queues_key)
-local created = timestamp(now_us)
+local created = now_text()
 local ids = {}
 for i = 1, #fresh do
   local task = fresh[i]

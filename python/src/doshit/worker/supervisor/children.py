@@ -91,6 +91,8 @@ class Child:
 
     def take_back(self) -> list[Claimed]:
         """The runs it has not begun, oldest first; from now on they are not its own."""
+        if self._token_read < 0:
+            return []
         try:
             data = os.read(self._token_read, 65536)
         except BlockingIOError:

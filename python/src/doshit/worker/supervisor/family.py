@@ -21,7 +21,7 @@ _BROKEN_MOST = 3  # children in a row that could not start
 
 
 class Family:
-    """children: those that live, by number. The supervisor sets the four hooks."""
+    """children: those that live, by number; wanted: how many there should be. The supervisor sets the four hooks."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class Family:
         children: dict[int, Child],
         selector: selectors.BaseSelector,
     ) -> None:
-        self._settings, self._wanted, self.children, self._selector = (
+        self._settings, self.wanted, self.children, self._selector = (
             settings,
             wanted,
             children,
@@ -57,7 +57,7 @@ class Family:
         """Has children born until there are enough."""
         if now < self._spawn_after or not self.nursery.hello:
             return
-        for _ in range(self._wanted - sum(not child.retiring for child in self.children.values())):
+        for _ in range(self.wanted - sum(not child.retiring for child in self.children.values())):
             self._numbers += 1
             child = Child(self._numbers, self.nursery.pid, self._watch_writing)
             self.children[child.number] = child
@@ -96,7 +96,7 @@ class Family:
             self.on_reports(reports)
         for kind, payload in notices:
             self._notice(child, kind, payload)
-        if ended:
+        if ended and child.number in self.children:
             self._selector.unregister(child)
             if child.pid is not None and not child.retiring:
                 child.kill()  # it may have closed the channel and live on; how it ended comes from the fork server

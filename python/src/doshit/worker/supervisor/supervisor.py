@@ -296,6 +296,7 @@ class Supervisor:
         """Fetches no more; runs get so many seconds to end."""
         log.info("stopping: runs get %g s to end; again to hand them back now", grace)
         self.fetcher.stopped = True
+        self.family.wanted = 0
         self._stop_by = time.monotonic() + grace
         self.settler.release(self.dispatcher.take_all_back())
 

@@ -1,0 +1,50 @@
+"""What `import doshit` gives, and what it costs."""
+
+import subprocess
+import sys
+
+import pytest
+
+import doshit
+
+
+def test_the_public_names_are_these_and_no_others():
+    assert sorted(doshit.__all__) == [
+        "BadArguments",
+        "BadTask",
+        "ConfigurationError",
+        "Doshit",
+        "DoshitError",
+        "Handle",
+        "IdConflict",
+        "ServerError",
+        "Task",
+        "TaskFailed",
+        "TaskVanished",
+        "UnknownFunction",
+        "WaitTimeout",
+        "enqueue",
+        "enqueue_many",
+        "on_child_start",
+        "task",
+    ]
+
+
+def test_every_public_name_is_there_and_documented():
+    assert all(getattr(doshit, name).__doc__ for name in doshit.__all__)
+
+
+def _modules_after(code: str) -> set[str]:
+    listing = f"{code}\nimport sys\nprint(*sys.modules)"
+    return set(
+        subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, check=True).stdout.split()
+    )
+
+
+@pytest.mark.parametrize("heavy", ["redis", "hiredis", "asyncio", "msgspec", "pydantic", "inspect", "dataclasses"])
+def test_importing_doshit_imports_nothing_that_costs(heavy):
+    assert heavy not in _modules_after("import doshit")
+
+
+def test_decorating_a_task_imports_no_redis():
+    assert "redis" not in _modules_after("import doshit\n@doshit.task\ndef add(a: int): pass")
