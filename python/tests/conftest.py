@@ -22,6 +22,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_make_parametrize_id(config: pytest.Config, val: object) -> str | None:
+    """A function is called by its name: its address differs between the processes of xdist."""
+    return getattr(val, "__name__", None) if callable(val) else None
+
+
 def _chosen(config: pytest.Config) -> list[Engine]:
     wanted = config.getoption("--engine")
     return engines(wanted) or pytest.exit(f"--engine {wanted}: no such server on this machine", returncode=4)

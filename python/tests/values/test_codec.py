@@ -117,7 +117,7 @@ WRITTEN: list[tuple[object, bytes | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("value", "raw"), WRITTEN, ids=lambda value: repr(value)[:40])
+@pytest.mark.parametrize(("value", "raw"), WRITTEN, ids=lambda value: getattr(value, "__name__", repr(value)[:40]))
 def test_a_result_is_written_as_compact_json(value: object, raw: bytes | None) -> None:
     assert codec.encode_result(value) == (raw or msgspec.json.encode(value))
 
@@ -256,7 +256,7 @@ def test_json_of_any_producer_is_read(raw: bytes, value: object) -> None:
         (b"[" * 100_000, "result-value: nested too deep"),
         (b"[" * 100_000 + b"]" * 100_000, "result-value: nested too deep"),
     ],
-    ids=lambda value: repr(value)[:40],
+    ids=lambda value: getattr(value, "__name__", repr(value)[:40]),
 )
 def test_a_result_value_that_is_not_json_is_one_clear_error(raw: bytes, reason: str) -> None:
     with pytest.raises(BadValue) as refusal:

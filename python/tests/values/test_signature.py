@@ -235,7 +235,7 @@ def test_the_given_name_stands_in_every_error() -> None:
         (nothing, b"", None),
         (with_defaults, b'{"a":1}', SHARED),
     ],
-    ids=lambda value: repr(value)[:40],
+    ids=lambda value: getattr(value, "__name__", repr(value)[:40]),
 )
 def test_members_become_arguments_by_name(function: Callable[..., Any], raw: bytes, answer: object) -> None:
     assert run(function, raw) == answer
@@ -347,7 +347,9 @@ REFUSED: list[tuple[Callable[..., Any], bytes, str, str | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("function", "raw", "reason", "parameter"), REFUSED, ids=lambda value: repr(value)[:50])
+@pytest.mark.parametrize(
+    ("function", "raw", "reason", "parameter"), REFUSED, ids=lambda value: getattr(value, "__name__", repr(value)[:50])
+)
 def test_bad_arguments_are_refused_with_a_reason_that_says_where(
     function: Callable[..., Any], raw: bytes, reason: str, parameter: str | None
 ) -> None:

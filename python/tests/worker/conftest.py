@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import redis
+
 from worker.workers import TASKS, Gate, Ledger, Worker, World, command, until
 
 

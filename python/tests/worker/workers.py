@@ -169,7 +169,9 @@ class World:
     def key(self, *parts: str) -> str:
         return ":".join((self.prefix, *parts))
 
-    def push(self, id: str | bytes, function: str | bytes, args: Any = None, queue: str = "default", **fields: Any) -> None:
+    def push(
+        self, id: str | bytes, function: str | bytes, args: Any = None, queue: str = "default", **fields: Any
+    ) -> None:
         """Hash first, list second. args: JSON text, or what becomes it."""
         self.push_all([(id, function, args)], queue, **fields)
 
@@ -194,7 +196,9 @@ class World:
     def ended(self, id: str | bytes, seconds: float = PATIENCE) -> dict[str, str]:
         """The hash of a task once it is finished."""
         key = self.task_key(id)
-        until(lambda: self.client.hget(key, "state") == b"finished", seconds, f"task {id!r} is finished; {self.task(id)}")
+        until(
+            lambda: self.client.hget(key, "state") == b"finished", seconds, f"task {id!r} is finished; {self.task(id)}"
+        )
         return self.task(id)
 
     def value(self, id: str | bytes, seconds: float = PATIENCE) -> Any:
@@ -222,7 +226,9 @@ class World:
             until(none_left, seconds)
         except AssertionError:
             shown = {id: self.task(id) for id in left[:3]}
-            raise AssertionError(f"{len(left)} of {len(ids)} are not finished after {seconds:g} s, as {shown}") from None
+            raise AssertionError(
+                f"{len(left)} of {len(ids)} are not finished after {seconds:g} s, as {shown}"
+            ) from None
 
     def list(self, queue: str = "default", which: str = "executing") -> list[bytes]:
         return self.client.lrange(self.key(queue, which), 0, -1)

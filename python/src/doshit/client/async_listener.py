@@ -45,6 +45,10 @@ class AsyncListener:
         """Called before a submit: the epoch if the task should name our channel as its reply-to."""
         return self._board.invite() if self._subscription.is_open else None
 
+    def attend(self) -> None:
+        """Called when a wait begins."""
+        self._board.attend()
+
     async def enter(self, key: bytes, epoch: int | None) -> LoopTicket:
         """Begins to listen for a task. epoch: what invite() said, None for a task that does not name our channel."""
         ticket = LoopTicket(key)

@@ -57,9 +57,12 @@ class Board(Generic[T]):
         self._unheard += 1
         return self.epoch
 
+    def attend(self) -> None:
+        """Somebody waits here, so tasks may name our channel again."""
+        self._unheard = 0
+
     def enter(self, ticket: T, epoch: int | None) -> bool:
         """Begins to wait. epoch: of the invitation, None without. Returns whether `results` is to be subscribed now."""
-        self._unheard = 0
         self._tickets.setdefault(ticket.key, []).append(ticket)
         if epoch is not None:
             ticket.due = epoch != self.epoch

@@ -74,8 +74,8 @@ def fault(keys: Keys, job: Job[Any], word: str) -> DoshitError:
     )
 
 
-# Where a user may not run scripts: the two plain commands of the protocol, after a look at what is there. Two clients that
-# submit the same id of their own at the same moment are not told apart, and a worker runs that task once all the same.
+# Where a user may not run scripts: the two plain commands of the protocol, after a look at what is there. Two clients
+# that submit one id at the same moment are not told apart then; a worker runs it once all the same.
 
 Command = tuple[str | bytes, ...]
 

@@ -82,6 +82,8 @@ class SyncSide:
         wait = Wait(id, kind, known, timeout, monotonic())
         epoch = heard[1] if heard is not None and heard[0] is self.listener else None
         only_one_look = timeout is not None and timeout <= 0
+        if not only_one_look:
+            self.listener.attend()
         if (epoch is None or only_one_look) and (value := self._look(wait)) is not PENDING:
             return value  # it had ended already: no need to listen to everybody's messages
         ticket = self.listener.enter(self._key(id), epoch)

@@ -17,9 +17,7 @@ class Call(Generic[R]):
 
     __slots__ = ("args", "key", "parse", "script")
 
-    def __init__(
-        self, script: Script, key: str, args: Sequence[Arg], parse: Callable[[Any], R]
-    ) -> None:
+    def __init__(self, script: Script, key: str, args: Sequence[Arg], parse: Callable[[Any], R]) -> None:
         self.script, self.key, self.args, self.parse = script, key, args, parse
 
     def evalsha(self) -> tuple[Arg, ...]:
@@ -207,16 +205,10 @@ def park(
 
 
 def _beat_reply(reply: list[Any]) -> Beat:
-    return (
-        Beat(text(reply[0]), reply[1], reply[2])
-        if len(reply) > 1
-        else Beat(text(reply[0]), 0, [])
-    )
+    return Beat(text(reply[0]), reply[1], reply[2]) if len(reply) > 1 else Beat(text(reply[0]), 0, [])
 
 
-def beat(
-    keys: Keys, worker: str, *, lease_ms: int, now: int | None = None
-) -> Call[Beat]:
+def beat(keys: Keys, worker: str, *, lease_ms: int, now: int | None = None) -> Call[Beat]:
     """Renews the lease of a worker."""
     return Call(SCRIPTS["beat"], keys.app, [_now(now), worker, lease_ms], _beat_reply)
 
@@ -242,8 +234,6 @@ def recover(
     )
 
 
-def promote(
-    keys: Keys, *, interval_ms: int, limit: int = 500, now: int | None = None
-) -> Call[list[Any]]:
+def promote(keys: Keys, *, interval_ms: int, limit: int = 500, now: int | None = None) -> Call[list[Any]]:
     """scheduled -> pending, for what is due. The reply: ["early"] or ["promoted", how many, ms to the next or -1, freed]."""
     return Call(SCRIPTS["promote"], keys.app, [_now(now), interval_ms, limit], _mixed)

@@ -21,9 +21,7 @@ class Script:
 
 def _load(name: str, prelude: bytes) -> Script:
     source = prelude + (_FOLDER / f"{name}.lua").read_bytes()
-    return Script(
-        name, source, hashlib.sha1(source, usedforsecurity=False).hexdigest().encode()
-    )
+    return Script(name, source, hashlib.sha1(source, usedforsecurity=False).hexdigest().encode())
 
 
 def _load_all() -> dict[str, Script]:

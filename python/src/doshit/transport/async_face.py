@@ -105,7 +105,7 @@ class AsyncSubscription:
     async def open(self) -> None:
         """Connects and subscribes; when it returns no later message can be missed. Raises ServerError."""
         await self.close()
-        pool = redis.asyncio.ConnectionPool.from_url(self._url, **COMMON, client_name="doshit-waiter")
+        pool = redis.asyncio.ConnectionPool.from_url(self._url, **COMMON)
         connection = pool.make_connection()
         try:
             await connection.connect()

@@ -32,7 +32,7 @@ class LinkLost(Exception):
 class Link:
     """A connection to one server. Replies come in the order of the commands; a refusal is a hiredis.ReplyError."""
 
-    def __init__(self, url: str, name: str) -> None:
+    def __init__(self, url: str, name: str | None = None) -> None:
         self.url, self.name = check_url(url), name
         self._socket: socket.socket | None = None
         self._out = bytearray()
@@ -62,8 +62,12 @@ class Link:
         return self._socket.fileno() if self._socket is not None else -1
 
     def put(self, command: Sequence[bytes | str | int | float]) -> None:
-        """Queues one command for the next flush."""
-        self._out += hiredis.pack_command(cast(Any, tuple(command)))
+        """Queues one command for the next flush. Text goes as UTF-8; bytes that came as surrogates go as they were."""
+        try:
+            self._out += hiredis.pack_command(cast(Any, tuple(command)))
+        except UnicodeEncodeError:
+            raw = (part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part for part in command)
+            self._out += hiredis.pack_command(cast(Any, tuple(raw)))
 
     def send(self, *commands: Sequence[bytes | str | int | float]) -> None:
         """Queues commands and writes what the socket takes now. Raises LinkLost."""

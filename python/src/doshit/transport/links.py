@@ -66,7 +66,7 @@ class Links:
         try:
             return self._idle.pop()
         except IndexError:
-            link = Link(self._url, "doshit-client")
+            link = Link(self._url)  # without a name: a user who may do little may not give one
             link.connect()
             return link
 

@@ -129,7 +129,7 @@ class Subscription:
     """
 
     def __init__(self, url: str, channels: Sequence[str]) -> None:
-        self._link = Link(url, "doshit-waiter")
+        self._link = Link(url)
         self._channels = set(channels)
         # TLS has one state for both directions, so reading and writing exclude each other; waiting does not.
         self._using = threading.Lock()

@@ -8,8 +8,27 @@ from doshit.errors import ConfigurationError
 
 # The second part of another key, so never the name of a queue: {app}:task:pending would be two things at once.
 RESERVED_QUEUES = frozenset(
-    "task worker workers held stop cancel queues catalog functions protocol results reply cmd log stats schedule "
-    "schedules duties locks".split()
+    [
+        "task",
+        "worker",
+        "workers",
+        "held",
+        "stop",
+        "cancel",
+        "queues",
+        "catalog",
+        "functions",
+        "protocol",
+        "results",
+        "reply",
+        "cmd",
+        "log",
+        "stats",
+        "schedule",
+        "schedules",
+        "duties",
+        "locks",
+    ]
 )
 _QUEUE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PREFIX = re.compile(r"[A-Za-z0-9._-]*(\{[A-Za-z0-9._-]+\})?[A-Za-z0-9._-]*")
@@ -19,13 +38,9 @@ ID_BYTES = 255
 def check_queue(name: str) -> str:
     """The name itself. Raises ConfigurationError when it cannot be a queue."""
     if not _QUEUE.fullmatch(name):
-        raise ConfigurationError(
-            f"queue name {name!r}: use 1 to 64 of the characters A-Z a-z 0-9 . _ -"
-        )
+        raise ConfigurationError(f"queue name {name!r}: use 1 to 64 of the characters A-Z a-z 0-9 . _ -")
     if name in RESERVED_QUEUES:
-        raise ConfigurationError(
-            f"queue name {name!r} is part of another key of the protocol; choose another name"
-        )
+        raise ConfigurationError(f"queue name {name!r} is part of another key of the protocol; choose another name")
     return name
 
 

@@ -8,9 +8,7 @@ from datetime import UTC, datetime, timedelta
 def format_timestamp(moment: datetime) -> str:
     """`2015-12-05T00:19:01.834909Z`. Raises ValueError for a moment without a time zone."""
     if moment.tzinfo is None:
-        raise ValueError(
-            f"{moment!r} has no time zone: write datetime.now(UTC), or add tzinfo="
-        )
+        raise ValueError(f"{moment!r} has no time zone: write datetime.now(UTC), or add tzinfo=")
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
 
 
@@ -24,13 +22,9 @@ def parse_timestamp(text: str) -> datetime:
 
 def seconds_of(duration: float | timedelta) -> float:
     """A duration in seconds, from a number of seconds or a timedelta. Raises ValueError below 0."""
-    seconds = (
-        duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
-    )
+    seconds = duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
     if not 0 <= seconds < 1e10:
-        raise ValueError(
-            f"a duration of {seconds:g} s: give 0 or more seconds, or a timedelta"
-        )
+        raise ValueError(f"a duration of {seconds:g} s: give 0 or more seconds, or a timedelta")
     return seconds
 
 

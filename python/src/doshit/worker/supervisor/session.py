@@ -13,11 +13,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import hiredis
-
 from doshit.commands import Call
 from doshit.errors import ServerError
-from doshit.transport import Link, LinkLost
+from doshit.transport import Link, LinkLost, ReplyError
 from doshit.values.backoff import backoff
 
 log = logging.getLogger("doshit.worker")
@@ -93,7 +91,7 @@ class Session:
                 self._answer(call, done, reply)
 
     def _answer(self, call: Call[Any] | Sequence[Any], done: Done, reply: Any) -> None:
-        if not isinstance(reply, hiredis.ReplyError):
+        if not isinstance(reply, ReplyError):
             done(call.parse(reply) if isinstance(call, Call) else reply)
             return
         words = str(reply)

@@ -24,6 +24,7 @@ from doshit.worker.supervisor.dispatcher import Dispatcher
 from doshit.worker.supervisor.duties import Duty, Promoter, Recoverer
 from doshit.worker.supervisor.family import Family
 from doshit.worker.supervisor.fetcher import Fetcher
+from doshit.worker.supervisor.hints import Hints
 from doshit.worker.supervisor.membership import Membership
 from doshit.worker.supervisor.nursery import Nursery
 from doshit.worker.supervisor.reloader import Reloader
@@ -63,10 +64,14 @@ class Supervisor:
         self.membership = Membership(self.session, keys, queues, concurrency)
         self.settler = Settler(self.session, keys, lambda: self.membership.id, settings.result_ttl)
         self.fetcher = Fetcher(self.session, keys, queues, self.dispatcher, settings.result_ttl)
-        self.fetcher.waits = [Wait(url, keys, queue, self.fetcher.arrived, self._wake) for queue in queues]
+        self.fetcher.waits = [
+            Wait(url, keys, queue, self.fetcher.arrived, self.fetcher.look_again, self._wake) for queue in queues
+        ]
+        self.hints = Hints(url, keys, self._hinted, self._wake)
         self.family = Family(settings, nursery, concurrency, self.dispatcher.children, self._all)
         self.duties: tuple[Duty, ...] = (
             *([Reloader(lambda: self.family.nursery.hello["files"], self._reload)] if settings.reload else []),
+            self.hints,
             Promoter(self.session, keys),
             Recoverer(self.session, keys, settings.result_ttl),
         )
@@ -171,7 +176,7 @@ class Supervisor:
 
     def _listen(self) -> None:
         """Keeps the selectors in step with connections that come and go."""
-        roles: tuple[Session | Wait, ...] = (self.session, *self.fetcher.waits)
+        roles: tuple[Session | Hints | Wait, ...] = (self.session, self.hints, *self.fetcher.waits)
         for role in roles:
             fd = role.fileno()
             known = self._listening.get(role, -1)
@@ -252,6 +257,10 @@ class Supervisor:
         self.dispatcher.ready.clear()
         self.membership.begin_again()
         self.fetcher.begin(self.membership.id)
+
+    def _hinted(self, message: bytes) -> None:
+        if message.startswith(b"parked "):
+            self.fetcher.look_again()
 
     def _compare_held(self, held: int) -> None:
         """Redis and this worker disagree twice running, with nothing on its way: what it does not know goes back."""
@@ -337,8 +346,9 @@ class Supervisor:
             self._core.select(0.05)
             self.session.receive()
         self.family.close()
-        for wait in self.fetcher.waits:
-            wait.close()
+        listeners: tuple[Hints | Wait, ...] = (self.hints, *self.fetcher.waits)
+        for listener in listeners:
+            listener.close()
         self.session.close()
         log.info("stopped")
         return 1 if self.family.given_up else 0

@@ -7,16 +7,13 @@ brings it back. So a wait is never sent again by itself.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-import hiredis
-
-from doshit.errors import ServerError
-from doshit.transport import Link, LinkLost
+from doshit.transport import ReplyError
 from doshit.values.keys import Keys
+from doshit.worker.supervisor.line import Line
 
 log = logging.getLogger("doshit.worker")
 
@@ -26,7 +23,7 @@ _PAUSE = 1.0  # after an error
 
 
 class Wait:
-    """The wait of one queue. on_id(queue, id) hears what arrived."""
+    """The wait of one queue. on_id(queue, id) hears what arrived, on_nothing that nothing came in time."""
 
     def __init__(
         self,
@@ -34,63 +31,30 @@ class Wait:
         keys: Keys,
         queue: str,
         on_id: Callable[[str, bytes], None],
+        on_nothing: Callable[[], None],
         on_wake: Callable[[], None],
     ) -> None:
         self.queue = queue
-        self._link = Link(url, "doshit-wait")
-        self._command = (
-            "BLMOVE",
-            keys.pending(queue),
-            keys.executing(queue),
-            "RIGHT",
-            "LEFT",
-            BLOCK,
-        )
-        self._on_id, self._on_wake = on_id, on_wake
+        self._line = Line(url, "doshit-wait", ("CLIENT", "ID"), on_wake)
+        self._command = ("BLMOVE", keys.pending(queue), keys.executing(queue), "RIGHT", "LEFT", BLOCK)
+        self._on_id, self._on_nothing = on_id, on_nothing
         self._client_id: int | None = None
-        self._connecting: threading.Thread | None = None
         self._asked = 0.0
         self._not_before = 0.0
-        self.armed = False
         self._unblocking = False
-
-    @property
-    def is_open(self) -> bool:
-        return self._link.is_open and self._client_id is not None
+        self.armed = False
 
     def fileno(self) -> int:
-        return self._link.fileno()
-
-    def connect(self) -> None:
-        """Makes the connection, in a thread of its own: it may block."""
-        if self._connecting is None or not self._connecting.is_alive():
-            self._connecting = threading.Thread(target=self._connect, daemon=True)
-            self._connecting.start()
-
-    def _connect(self) -> None:
-        time.sleep(max(0.0, min(_PAUSE, self._not_before - time.monotonic())))
-        try:
-            self._link.connect()
-            self._link.send(("CLIENT", "ID"))
-        except (ServerError, LinkLost):
-            self._not_before = time.monotonic() + _PAUSE
-            self._link.close()
-        self._on_wake()
+        return self._line.fileno()
 
     def arm(self, now: float) -> None:
         """Begins to wait, if it can."""
-        if self.armed or now < self._not_before:
+        if self.armed or now < self._not_before or not self._line.ready(now) or self._client_id is None:
             return
-        if not self._link.is_open:
-            self.connect()
-            return
-        if self._client_id is None:
-            return
-        try:
-            self._link.send(self._command)
-        except LinkLost:
-            return
-        self.armed, self._asked, self._unblocking = True, now, False
+        if self._line.send(self._command):
+            self.armed, self._asked, self._unblocking = True, now, False
+        else:
+            self._forget()
 
     def unblock(self) -> tuple[str, str, int] | None:
         """The command that ends this wait early, for another connection; its own reply still comes."""
@@ -101,12 +65,10 @@ class Wait:
 
     def receive(self) -> None:
         """Reads its reply: an id, or nothing in time."""
-        try:
-            replies = self._link.receive()
-        except LinkLost:
+        replies = self._line.receive()
+        if replies is None:
             self._forget()
-            return
-        for reply in replies:
+        for reply in replies or ():
             if self._client_id is None:
                 self._client_id = reply if isinstance(reply, int) else 0
             else:
@@ -114,29 +76,25 @@ class Wait:
 
     def _take(self, reply: Any) -> None:
         self.armed = False
-        if isinstance(reply, hiredis.ReplyError):
+        if isinstance(reply, ReplyError):
             log.warning("waiting on queue %s: %s", self.queue, reply)
             self._not_before = time.monotonic() + _PAUSE
             if not str(reply).startswith("WRONGTYPE"):
-                self._link.close()
-                self._client_id = None
-        elif reply is not None:
+                self._forget()
+        elif reply is None:
+            self._on_nothing()
+        else:
             self._on_id(self.queue, reply)
 
     def tick(self, now: float) -> None:
         """Gives a wait up that should have been answered long ago."""
         if self.armed and now - self._asked > _DEADLINE:
-            log.warning(
-                "no answer to the wait on queue %s for %g s; connecting again",
-                self.queue,
-                _DEADLINE,
-            )
-            self._link.close()
+            log.warning("no answer to the wait on queue %s for %g s; connecting again", self.queue, _DEADLINE)
             self._forget()
 
     def _forget(self) -> None:
+        self._line.hang_up()
         self.armed, self._client_id = False, None
 
     def close(self) -> None:
-        self._link.close()
         self._forget()
