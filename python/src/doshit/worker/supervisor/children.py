@@ -89,15 +89,22 @@ class Child:
         if was_waiting and self._out:
             self._on_change(self)
 
-    def take_back(self) -> list[Claimed]:
-        """The runs it has not begun, oldest first; from now on they are not its own."""
+    def take_back(self, leave_one: bool = False) -> list[Claimed]:
+        """The runs it has not begun, oldest first; from now on they are not its own.
+
+        leave_one: if it has begun none, the first stays: it was handed over to be run at once.
+        """
         if self._token_read < 0:
             return []
         try:
             data = os.read(self._token_read, 65536)
         except BlockingIOError:
             return []
-        return [self.runs.pop(sequence) for sequence in read_tokens(data)]
+        sequence = read_tokens(data)
+        if leave_one and len(sequence) == len(self.runs):
+            os.write(self._token_write, tokens(sequence[:1]))
+            del sequence[0]
+        return [self.runs.pop(number) for number in sequence]
 
     def receive(self) -> tuple[list[Report], list[tuple[int, Any]], bool]:
         """Its reports since the last time, its notices (kind, payload), and whether its stream has ended (gone)."""

@@ -88,9 +88,9 @@ class Dispatcher:
             return []
         return self.take_all_back()
 
-    def take_all_back(self) -> list[Claimed]:
-        """Everything that has not begun, oldest first."""
-        back = [task for child in self.children.values() for task in child.take_back()]
+    def take_all_back(self, leave_one: bool = False) -> list[Claimed]:
+        """Everything that has not begun, oldest first. leave_one: but for what an idle child was just given."""
+        back = [task for child in self.children.values() for task in child.take_back(leave_one)]
         back += self.ready
         self.ready.clear()
         return back

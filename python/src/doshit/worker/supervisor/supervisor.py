@@ -307,7 +307,7 @@ class Supervisor:
         self.fetcher.stopped = True
         self.family.wanted = 0
         self._stop_by = time.monotonic() + grace
-        self.settler.release(self.dispatcher.take_all_back())
+        self.settler.release(self.dispatcher.take_all_back(leave_one=True))
 
     def _finished(self) -> bool:
         now = time.monotonic()
