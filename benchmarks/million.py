@@ -40,7 +40,7 @@ class Front:
 
     def drain(self, count: int) -> float:
         """Tasks per second over the next `count` tasks that end. The worker stops soon after them."""
-        # Just before, as the short queue's are: a server that has been idle for seconds runs at half its speed at first.
+        # Just before, as the short queue is: a server that has been idle for seconds is slow at first.
         self._ids += load.fill(self._here, self._at + self._length - len(self._ids), len(self._ids))
         stop_at = self._length - count
         with Worker(self._here) as worker:

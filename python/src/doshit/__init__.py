@@ -10,7 +10,6 @@ from doshit.errors import (
     ServerError,
     TaskFailed,
     TaskVanished,
-    UnknownFunction,
     WaitTimeout,
 )
 
@@ -32,7 +31,6 @@ __all__ = [
     "Task",
     "TaskFailed",
     "TaskVanished",
-    "UnknownFunction",
     "WaitTimeout",
     "enqueue",
     "enqueue_many",

@@ -5,7 +5,6 @@
     │   ├── BadTask             a function that cannot be a task as it is written
     │   └── ServerNotFound      no Redis or Valkey server could be found to start
     ├── BadArguments            a call that its function would refuse; nothing was pushed
-    ├── UnknownFunction         a name that is no registered task here
     ├── IdConflict              the id is taken by another function or other arguments
     ├── ResultNotJson           a return value that JSON cannot carry
     ├── BadValue                bytes in Redis that are not the JSON they should be
@@ -52,10 +51,6 @@ class BadArguments(DoshitError):
     def __init__(self, reason: str, function: str = "", parameter: str | None = None) -> None:
         self.function, self.parameter, self.reason = function, parameter, reason
         super().__init__(f"{function}: {reason}" if function else reason)
-
-
-class UnknownFunction(DoshitError):
-    """A name that is no registered task here."""
 
 
 class IdConflict(DoshitError):

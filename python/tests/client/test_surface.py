@@ -21,7 +21,6 @@ def test_the_public_names_are_these_and_no_others():
         "Task",
         "TaskFailed",
         "TaskVanished",
-        "UnknownFunction",
         "WaitTimeout",
         "enqueue",
         "enqueue_many",

@@ -4,6 +4,7 @@ import os
 import signal
 
 import pytest
+
 from worker.workers import until
 
 WELL = {"a": 1, "b": 1}
@@ -79,7 +80,7 @@ def test_children_killed_from_outside_are_replaced_under_load(start_worker, worl
     tasks = [(str(n), "count", {"ledger": str(ledger), "name": str(n)}) for n in range(3000)]
     ids = world.push_all(tasks)
     for round in range(20):
-        until(lambda round=round: len(ledger.lines()) > 50 * round)
+        ledger.await_lines(50 * round + 1)
         kill(worker.children()[0])
     world.all_ended(ids)
     failed = [reason for result, reason in world.fields(ids, "result", "error-reason") if result == "failed"]
@@ -100,8 +101,8 @@ def test_a_fork_server_killed_again_and_again_costs_no_task(start_worker, world,
     worker = start_worker(children=2)
     ids = world.push_all([(str(n), "count", {"ledger": str(ledger), "name": str(n)}) for n in range(2000)])
     for round in range(5):
-        until(lambda round=round: len(ledger.lines()) > 50 * round)
-        kill(until(worker.fork_server))
+        ledger.await_lines(50 * round + 1)
+        kill(until(worker.fork_servers)[0])
     world.all_ended(ids)
     assert world.fields(ids, "result", "lost") == [["successful", None]] * len(ids)
     world.at_rest()
@@ -187,7 +188,7 @@ def test_a_worker_beats_while_its_code_is_imported_again(start_worker, world, tm
     (id,) = world.workers()
     lease = world.workers()[id]
     slow.touch()
-    kill(worker.fork_server())
+    kill(worker.fork_servers()[0])
     try:
         until(lambda: world.workers().get(id, 0) > lease + 3500, 10, "two beats while the import goes on")
     finally:

@@ -1,4 +1,4 @@
-"""Live workers as their users start them, and what a plain producer sees of them. Judges nothing but that none is left behind."""
+"""Live workers as their users start them, and what a plain producer sees of them. Judges only that none is left."""
 
 import json
 import os
@@ -10,8 +10,6 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
-
-import redis
 
 FOLDER = Path(__file__).parent
 TASKS = f"{FOLDER / 'tasks.py'}:app"
@@ -89,13 +87,13 @@ class Worker:
         """The processes of this worker that live."""
         return marked(self._mark)
 
-    def fork_server(self) -> int:
-        """The fork server that the children come from."""
-        return next(pid for pid in self.tree() if self._parent(pid) == self.pid)
+    def fork_servers(self) -> list[int]:
+        """The processes that children come from: one, two for a moment while the target is imported anew."""
+        return [pid for pid in self.tree() if self._parent(pid) == self.pid]
 
     def children(self) -> list[int]:
         """The children that run tasks."""
-        servers = [pid for pid in self.tree() if self._parent(pid) == self.pid]
+        servers = self.fork_servers()
         return [pid for pid in self.tree() if self._parent(pid) in servers]
 
     @staticmethod
@@ -163,7 +161,7 @@ def command(target: str, url: str, prefix: str, queues: Sequence[str], children:
 class World:
     """One prefix of one server, as a producer with a plain Redis client sees it."""
 
-    def __init__(self, client: "redis.Redis", prefix: str) -> None:
+    def __init__(self, client: Any, prefix: str) -> None:
         self.client, self.prefix = client, prefix
 
     def key(self, *parts: str) -> str:
@@ -258,6 +256,9 @@ class Ledger:
 
     def lines(self) -> list[str]:
         return self.path.read_text().split("\n")[:-1] if self.path.exists() else []
+
+    def await_lines(self, count: int) -> None:
+        until(lambda: len(self.lines()) >= count, what=f"{count} runs have begun")
 
     def runs(self) -> list[str]:
         """The names of the runs, one for each."""

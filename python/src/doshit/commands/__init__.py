@@ -1,4 +1,4 @@
-"""One function per transition: values in, a Call out; the Call knows how to read its reply. No I/O but the script files."""
+"""One function per transition: values in, a Call out; the Call knows how to read its reply. No I/O but script files."""
 
 from doshit.commands.calls import (
     Beat,

@@ -47,7 +47,7 @@ class Claimed(NamedTuple):
 
 
 class ClaimReply(NamedTuple):
-    """state: "claimed", "sealed" or "unknown". looked: entries taken off the queues. problems: (queue, what Redis said)."""
+    """state: "claimed", "sealed" or "unknown". looked: entries taken off. problems: (queue, what Redis said)."""
 
     state: str
     looked: int
@@ -176,9 +176,9 @@ def release(
     *,
     now: int | None = None,
 ) -> Call[list[str]]:
-    """executing -> pending. tasks in the order they were claimed: (id, claim, delay in seconds or "", whether it began).
+    """executing -> pending. tasks in the order they were claimed: (id, claim, delay in seconds or "", begun).
 
-    The reply is a word for each: "released", "stale".
+    The reply is a word for each: "released", "stale", "wrong-type".
     """
     args: list[Arg] = [_now(now), worker]
     for id, claim_, delay, begun in tasks:
@@ -196,7 +196,7 @@ def park(
 ) -> Call[list[str]]:
     """executing -> pending, for functions this worker lacks: (id, claim, function) each. grace in seconds.
 
-    The reply is a word for each: "parked", "waits", "unknown", "stale".
+    The reply is a word for each: "parked", "waits", "unknown", "stale", "wrong-type".
     """
     args: list[Arg] = [_now(now), worker, grace]
     for task in tasks:
@@ -235,5 +235,5 @@ def recover(
 
 
 def promote(keys: Keys, *, interval_ms: int, limit: int = 500, now: int | None = None) -> Call[list[Any]]:
-    """scheduled -> pending, for what is due. The reply: ["early"] or ["promoted", how many, ms to the next or -1, freed]."""
+    """scheduled -> pending, for what is due. Reply: ["early"] or ["promoted", count, ms to the next or -1, freed]."""
     return Call(SCRIPTS["promote"], keys.app, [_now(now), interval_ms, limit], _mixed)

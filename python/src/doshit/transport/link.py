@@ -6,6 +6,7 @@ hiredis, because a supervisor that waits inside a client library can neither bea
 
 from __future__ import annotations
 
+import itertools
 import select
 import socket
 import ssl
@@ -29,13 +30,20 @@ class LinkLost(Exception):
     """The connection is gone; what was not answered may or may not have happened."""
 
 
+_counter = itertools.count(1)
+
+
 class Link:
-    """A connection to one server. Replies come in the order of the commands; a refusal is a hiredis.ReplyError."""
+    """A connection to one server. Replies come in the order of the commands; a refusal is a hiredis.ReplyError.
+
+    made: a number that is another for each connection of this process.
+    """
 
     def __init__(self, url: str, name: str | None = None) -> None:
         self.url, self.name = check_url(url), name
         self._socket: socket.socket | None = None
         self._out = bytearray()
+        self.made = 0
 
     def connect(self) -> None:
         """Connects, blocking for at most the connect timeout. Raises a ServerError."""
@@ -46,13 +54,14 @@ class Link:
         except (redis.exceptions.RedisError, OSError) as error:
             raise translate(error, self.url) from None
         # The one private name of redis-py in use: it has no public way to the socket (redis 5 to 8 have this one).
-        self._socket = cast(Any, connection)._sock
+        made: socket.socket = cast(Any, connection)._sock
+        made.setblocking(False)
         self._connection = connection  # kept: it closes the socket when it is collected
-        assert self._socket is not None
-        self._socket.setblocking(False)
         self._reader = hiredis.Reader()
+        self.made = next(_counter)
         self._poller = select.poll() if _READABLE else None
         self._out.clear()
+        self._socket = made  # last: another thread may look at is_open
 
     @property
     def is_open(self) -> bool:

@@ -1,4 +1,4 @@
-"""The words of the protocol: states, results, error codes, field names. The same as protocol/tables, which a test holds."""
+"""The words of the protocol: states, results, error codes, field names. As in protocol/tables, which a test holds."""
 
 from __future__ import annotations
 

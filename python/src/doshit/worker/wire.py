@@ -40,6 +40,9 @@ def frame(message: Any) -> bytes:
     return _LENGTH.pack(len(body)) + body
 
 
+FRAME_MOST = 64 << 20  # bytes; far over any batch or report: a longer length is no length
+
+
 class FrameReader:
     """Turns a stream of bytes back into messages."""
 
@@ -55,12 +58,14 @@ class FrameReader:
         try:
             while end - at >= 4:
                 (length,) = _LENGTH.unpack_from(buffer, at)
+                if length > FRAME_MOST:
+                    raise BrokenFrame(f"a frame of {length} bytes")
                 if end - at - 4 < length:
                     break
                 messages.append(_decode(buffer[at + 4 : at + 4 + length]))
                 at += 4 + length
-        except msgspec.DecodeError as error:
-            raise BrokenFrame(str(error)) from None
+        except msgspec.MsgspecError as error:
+            raise BrokenFrame(f"bytes that are no message: {error}") from None
         self._buffer = buffer[at:]
         return messages
 

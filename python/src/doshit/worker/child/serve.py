@@ -43,6 +43,7 @@ class Child:
             runner,
             wear,
         )
+        self._pid = os.getpid()
         self._jobs: dict[int, Job] = {}
         self._reader = FrameReader()
         self._poll = select.poll()
@@ -70,7 +71,10 @@ class Child:
             job = self._job(sequence)
             if job is None:
                 return
-            send(frame(run(job)))
+            report = run(job)
+            if os.getpid() != self._pid:
+                os._exit(0)  # a copy that the task forked and did not end: only the first process speaks
+            send(frame(report))
             served += 1
             worn = self._worn(served, size)
             if worn:

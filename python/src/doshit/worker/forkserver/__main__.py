@@ -98,7 +98,10 @@ class ForkServer:
             self._reap()
 
     def _obey(self) -> bool:
-        data, descriptors, _, _ = socket.recv_fds(self._control, 65536, 128)
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self._control, 65536, 128)
+        except ConnectionResetError:
+            return False  # the supervisor closed it with words of ours unread
         self._descriptors += descriptors
         for message in self._reader.feed(data):
             channel, token_pipe = self._descriptors.pop(0), self._descriptors.pop(0)

@@ -11,10 +11,27 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from doshit.commands import Claimed
-from doshit.worker.wire import READY, FrameReader, frame, read_tokens, tokens
+from doshit.worker.wire import FAILED, READY, RETURNED, BrokenFrame, FrameReader, frame, read_tokens, tokens
 
 # (task, kind, microseconds, payload), as wire.py says of a child's messages.
 Report = tuple[Claimed, int, int, Any]
+
+
+def _checked(message: Any) -> tuple[int, int, int, Any]:
+    """The message, if it is one of a child's. Raises BrokenFrame."""
+    try:
+        sequence, kind, micros, payload = message
+        good = type(sequence) is int and type(micros) is int
+        if kind == RETURNED:
+            good = good and type(payload) is bytes
+        elif kind == FAILED:
+            code, reason, trace = payload
+            good = good and type(code) is str and type(reason) is str and type(trace) is str
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        raise BrokenFrame("a message of no known form")
+    return sequence, kind, micros, payload
 
 
 class Child:
@@ -29,6 +46,7 @@ class Child:
         self.ready = False
         self.retiring = False
         self.gone = False
+        self.broken = False
         self.runs: dict[int, Claimed] = {}
         self.progress_at = time.monotonic()
         self._on_change = on_change
@@ -107,7 +125,10 @@ class Child:
         return [self.runs.pop(number) for number in sequence]
 
     def receive(self) -> tuple[list[Report], list[tuple[int, Any]], bool]:
-        """Its reports since the last time, its notices (kind, payload), and whether its stream has ended (gone)."""
+        """Its reports since the last time, its notices (kind, payload), and whether its stream has ended (gone).
+
+        Raises BrokenFrame when what it sent is no message: user code wrote where only this package may.
+        """
         reports: list[Report] = []
         notices: list[tuple[int, Any]] = []
         while not self.gone:
@@ -120,11 +141,14 @@ class Child:
             if not data:
                 self.gone = True
                 break
-            for sequence, kind, micros, payload in self._reader.feed(data):
-                if sequence:
+            for message in self._reader.feed(data):
+                sequence, kind, micros, payload = _checked(message)
+                if not sequence:
+                    notices.append((kind, payload))
+                elif sequence in self.runs:
                     reports.append((self.runs.pop(sequence), kind, micros, payload))
                 else:
-                    notices.append((kind, payload))
+                    raise BrokenFrame(f"a report of run {sequence}, which it does not have")
             if len(data) < 1 << 18:
                 break
         if reports or notices:

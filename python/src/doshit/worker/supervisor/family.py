@@ -3,102 +3,108 @@
 from __future__ import annotations
 
 import logging
-import selectors
 import signal
 import time
 from collections.abc import Callable
 
 from doshit.commands import Claimed
-from doshit.errors import ConfigurationError
 from doshit.worker.supervisor.children import Child, Report
 from doshit.worker.supervisor.nursery import Nursery
 from doshit.worker.supervisor.settings import Settings
-from doshit.worker.wire import BROKEN, RECYCLE
+from doshit.worker.supervisor.watcher import READ, WRITE, Watcher
+from doshit.worker.wire import BROKEN, RECYCLE, BrokenFrame
 
 log = logging.getLogger("doshit.worker")
 
 _BROKEN_MOST = 3  # children in a row that could not start
+_IMPORT_AGAIN = 2.0  # seconds between two tries to import the target after its fork server died
 
 
 class Family:
-    """children: those that live, by number; wanted: how many there should be. The supervisor sets the four hooks."""
+    """children: those that live, by number; wanted: how many there should be. The supervisor sets the hooks.
+
+    on_reports: what children reported; on_unbegun: runs taken back; on_blamed: a run whose child died, and how;
+    on_interrupted: runs whose child died for no fault of theirs; on_born: a new import of the target serves.
+    """
 
     def __init__(
-        self,
-        settings: Settings,
-        nursery: Nursery,
-        wanted: int,
-        children: dict[int, Child],
-        selector: selectors.BaseSelector,
+        self, settings: Settings, nursery: Nursery, wanted: int, children: dict[int, Child], watcher: Watcher
     ) -> None:
-        self._settings, self.wanted, self.children, self._selector = (
-            settings,
-            wanted,
-            children,
-            selector,
-        )
-        self.nursery, self._former = nursery, list[Nursery]()
+        self._settings, self.nursery, self.wanted = settings, nursery, wanted
+        self.children, self._watcher = children, watcher
+        self._next: Nursery | None = None
+        self._former: list[Nursery] = []
         self._numbers = 0
         self._broken = 0
-        self._spawn_after = 0.0
+        self._not_before = 0.0
+        self.given_up = ""
         self.on_reports: Callable[[list[Report]], None] = lambda reports: None
         self.on_unbegun: Callable[[list[Claimed]], None] = lambda tasks: None
         self.on_blamed: Callable[[Claimed, str], None] = lambda task, how: None
         self.on_interrupted: Callable[[list[Claimed]], None] = lambda tasks: None
-        self.given_up = ""
+        self.on_born: Callable[[], None] = lambda: None
 
-    def watch(self) -> None:
+    def begin(self) -> None:
         """Begins to listen to the fork server, and has the children born."""
-        nursery = self.nursery
-        self._selector.register(nursery, selectors.EVENT_READ, lambda events: self._hear_nursery(nursery))
+        self._listen_to(self.nursery)
         self.tick(time.monotonic())
 
     def tick(self, now: float) -> None:
-        """Has children born until there are enough."""
-        if now < self._spawn_after or not self.nursery.hello:
+        """Keeps the number of children; lets go of those that are done; starts a fork server where there is none."""
+        for child in [c for c in self.children.values() if c.retiring and not c.runs]:
+            self._let_go(child)
+        self._close_former()
+        if now < self._not_before or not self.wanted:
             return
+        if self.nursery.failed and self._next is None:
+            self._next = self._start()
         for _ in range(self.wanted - sum(not child.retiring for child in self.children.values())):
-            self._numbers += 1
-            child = Child(self._numbers, self.nursery.pid, self._watch_writing)
-            self.children[child.number] = child
-            self._selector.register(
-                child,
-                selectors.EVENT_READ,
-                lambda events, child=child: self._hear(child, events),
-            )
-            self.nursery.spawn(child)
+            if self.nursery.hello:
+                self._give_birth()
 
-    def _watch_writing(self, child: Child) -> None:
-        self._selector.modify(
-            child,
-            selectors.EVENT_READ | selectors.EVENT_WRITE,
-            lambda events: self._hear(child, events),
-        )
+    def _give_birth(self) -> None:
+        self._numbers += 1
+        child = Child(self._numbers, self.nursery.pid, self._watch)
+        self.children[child.number] = child
+        self._watch(child)
+        self.nursery.spawn(child)
+
+    def _watch(self, child: Child) -> None:
+        events = READ | WRITE if child.wants_write else READ
+        self._watcher.watch(child, child.fileno(), events, lambda events: self._hear(child, events))
 
     def _hear(self, child: Child, events: int) -> None:
-        if events & selectors.EVENT_WRITE:
+        if events & WRITE:
             child.flush()
-            if not child.wants_write:
-                self._selector.modify(
-                    child,
-                    selectors.EVENT_READ,
-                    lambda events: self._hear(child, events),
-                )
-        if events & selectors.EVENT_READ:
+            self._watch(child)
+        if events & READ:
             self.read(child)
+
+    def read_all(self) -> None:
+        """Takes in what children and fork servers have said, without being told that they have."""
+        for child in list(self.children.values()):
+            if child.runs:
+                self.read(child)
+        for nursery in (self.nursery, *self._former):
+            self._hear_nursery(nursery)
 
     def read(self, child: Child) -> None:
         """Takes in what a child has said."""
         if child.gone:
             return
-        reports, notices, ended = child.receive()
+        try:
+            reports, notices, ended = child.receive()
+        except BrokenFrame as error:
+            log.error("child %d: %s; it is ended", child.number, error)
+            reports, notices, ended = [], [], True
+            child.gone = True
         if reports:
             self.on_reports(reports)
         for kind, payload in notices:
             self._notice(child, kind, payload)
         if ended and child.number in self.children:
-            self._selector.unregister(child)
-            if child.pid is not None and not child.retiring:
+            self._watcher.forget(child)
+            if not child.retiring:
                 child.kill()  # it may have closed the channel and live on; how it ended comes from the fork server
 
     def _notice(self, child: Child, kind: int, payload: object) -> None:
@@ -106,13 +112,19 @@ class Family:
             log.debug("child %d is replaced: %s", child.number, payload)
             self.retire(child)
         elif kind == BROKEN:
-            self._broken += 1
-            log.error("a child could not start; its on_child_start hook raised:\n%s", payload)
-            self._spawn_after = time.monotonic() + min(5.0, 0.2 * 2**self._broken)
-            if self._broken >= _BROKEN_MOST:
-                self.given_up = f"{self._broken} children in a row could not start (see above)"
+            child.broken = True
+            for line in str(payload).splitlines():
+                log.error("%s", line)
+            self._count_broken("its on_child_start hook raised (above)")
         else:
             self._broken = 0
+
+    def _count_broken(self, why: str) -> None:
+        self._broken += 1
+        self._not_before = time.monotonic() + min(5.0, 0.1 * 2**self._broken)
+        log.error("a child could not start: %s", why)
+        if self._broken >= _BROKEN_MOST:
+            self.given_up = f"{self._broken} children in a row could not start: {why}"
 
     def retire(self, child: Child) -> None:
         """It gets nothing more; what it has not begun goes on elsewhere; it ends after its run."""
@@ -121,28 +133,28 @@ class Family:
         if not child.runs:
             self._let_go(child)
 
-    def settle_retired(self) -> None:
-        """Lets go of retiring children whose last run has ended."""
-        for child in [c for c in self.children.values() if c.retiring and not c.runs]:
-            self._let_go(child)
-        if self._former:
-            self._close_former()
-
     def _let_go(self, child: Child) -> None:
         self.children.pop(child.number, None)
-        if not child.gone:
-            self._selector.unregister(child)
+        self._watcher.forget(child)
         child.close()
 
+    # Fork servers
+
+    def _start(self) -> Nursery:
+        nursery = Nursery(self._settings)
+        nursery.listen()
+        self._listen_to(nursery)
+        return nursery
+
+    def _listen_to(self, nursery: Nursery) -> None:
+        self._watcher.watch(nursery, nursery.fileno(), READ, lambda events: self._hear_nursery(nursery))
+
     def _hear_nursery(self, nursery: Nursery) -> None:
-        if nursery.receive(self._spawned, self._exited):
-            return
-        self._selector.unregister(nursery)
-        if nursery in self._former:
-            self._former.remove(nursery)
-            nursery.close()
-        else:
-            self._start_again()
+        alive = nursery.receive(self._spawned, self._exited)
+        if nursery is self._next and (nursery.hello or nursery.failed):
+            self._take_over(nursery)
+        elif not alive:
+            self._bury(nursery)
 
     def _spawned(self, number: int, pid: int) -> None:
         if number in self.children:
@@ -152,69 +164,73 @@ class Family:
         child = self.children.get(number)
         if child is None:
             return
-        if not child.gone:
-            self.read(child)
+        self.read(child)
         self.on_unbegun(child.take_back())
         for task in child.runs.values():
             self.on_blamed(task, how_it_ended(status))
         child.runs.clear()
         self._let_go(child)
-        self.tick(time.monotonic())
+        if not child.ready and not child.broken:
+            self._count_broken(how_it_ended(status))
 
-    def _start_again(self) -> None:
-        """The fork server is gone, and its children die with it. None of their runs is to blame."""
-        log.error("the fork server is gone; its runs are handed back, it is started again")
-        self.lose_all()
-        self.nursery.close()
-        nursery = Nursery(self._settings)
-        try:
-            nursery.start()
-        except ConfigurationError as error:
-            self.given_up = f"the fork server could not be started again: {error}"
-        else:
-            self.nursery = nursery
-            self.watch()
+    def _bury(self, nursery: Nursery) -> None:
+        """A fork server is gone, and its children die with it. None of their runs is to blame."""
+        self._watcher.forget(nursery)
+        nursery.close()
+        if nursery in self._former:
+            self._former.remove(nursery)
+        elif not nursery.failed:
+            log.error("the fork server is gone; its runs are handed back, it is started again")
+            self.lose_all()
+            nursery.failed = "the fork server is gone"
 
-    def reload(self) -> bool:
-        """Imports the target anew, in a new fork server; old children end after their runs. False: it failed."""
-        nursery = Nursery(self._settings)
-        try:
-            nursery.start()
-        except ConfigurationError as error:
-            log.error("not reloaded, the old code goes on: %s", error)
-            return False
-        self._former.append(self.nursery)
+    def reload(self) -> None:
+        """Imports the target anew, in a new fork server; the old children serve until it is there."""
+        if self._next is None:
+            self._next = self._start()
+
+    def _take_over(self, nursery: Nursery) -> None:
+        """A new import has ended. Well: the old children end after their runs. Badly: the old code goes on."""
+        self._next = None
+        if nursery.failed:
+            log.error("%s%s", nursery.failed, "" if self.nursery.failed else "; the old code goes on")
+            self._watcher.forget(nursery)
+            nursery.close()
+            self._not_before = time.monotonic() + _IMPORT_AGAIN
+            return
+        if not self.nursery.failed:
+            self._former.append(self.nursery)
         self.nursery = nursery
         for child in list(self.children.values()):
             self.retire(child)
-        self._close_former()
-        self.watch()
-        return True
+        self.on_born()
 
     def _close_former(self) -> None:
         """Ends the fork servers whose last child has ended: not before, their children would die with them."""
         for nursery in list(self._former):
             if not any(child.nursery == nursery.pid for child in self.children.values()):
                 self._former.remove(nursery)
-                self._selector.unregister(nursery)
+                self._watcher.forget(nursery)
                 nursery.close()
+
+    # The end
 
     def lose_all(self) -> None:
         """Ends every child now; what they ran is interrupted, what they had not begun goes back."""
         for child in list(self.children.values()):
             child.kill()
-            if not child.gone:
-                self.read(child)
+            self.read(child)
             self.on_unbegun(child.take_back())
             self.on_interrupted(list(child.runs.values()))
             child.runs.clear()
             self._let_go(child)
 
     def close(self) -> None:
-        """Ends all children and the fork server."""
+        """Ends all children and the fork servers."""
         for child in list(self.children.values()):
             self._let_go(child)
-        for nursery in (self.nursery, *self._former):
+        for nursery in (self.nursery, *self._former, *([self._next] if self._next else [])):
+            self._watcher.forget(nursery)
             nursery.close()
 
 

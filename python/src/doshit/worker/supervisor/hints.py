@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from doshit.transport import Link
 from doshit.values.keys import Keys
 from doshit.worker.supervisor.line import Line
 
@@ -15,8 +16,9 @@ class Hints:
         self._line = Line(url, "doshit-hints", ("SUBSCRIBE", keys.cmd), on_wake)
         self._on_hint = on_hint
 
-    def fileno(self) -> int:
-        return self._line.fileno()
+    @property
+    def link(self) -> Link:
+        return self._line.link
 
     def tick(self, now: float) -> None:
         """Connects when it must. now: seconds of the monotonic clock."""

@@ -17,19 +17,16 @@ class Line:
     """greeting: the command it begins with. on_wake is called from another thread when a try to connect has ended."""
 
     def __init__(self, url: str, name: str, greeting: Sequence[str], on_wake: Callable[[], None]) -> None:
-        self._link = Link(url, name)
+        self.link = Link(url, name)
         self._greeting, self._on_wake = greeting, on_wake
         self._connecting: threading.Thread | None = None
         self._not_before = 0.0
-
-    def fileno(self) -> int:
-        return self._link.fileno()
 
     def ready(self, now: float) -> bool:
         """Is it open? If not, it begins to connect."""
         if self._connecting is not None and self._connecting.is_alive():
             return False
-        if self._link.is_open:
+        if self.link.is_open:
             return True
         if now >= self._not_before:
             self._not_before = now + _PAUSE
@@ -40,16 +37,16 @@ class Line:
     def _connect(self) -> None:
         # In a thread: name look-up, TCP and TLS block.
         try:
-            self._link.connect()
-            self._link.send(self._greeting)
+            self.link.connect()
+            self.link.send(self._greeting)
         except (ServerError, LinkLost):
-            self._link.close()
+            self.link.close()
         self._on_wake()
 
     def send(self, command: Sequence[str | int]) -> bool:
         """False: the connection is lost."""
         try:
-            self._link.send(command)
+            self.link.send(command)
         except LinkLost:
             return False
         return True
@@ -57,11 +54,11 @@ class Line:
     def receive(self) -> list[Any] | None:
         """The replies that are there; None: the connection is lost."""
         try:
-            return self._link.receive()
+            return self.link.receive()
         except LinkLost:
             return None
 
     def hang_up(self, pause: float = 0.0) -> None:
         """Closes it; ready() connects again, not before so many seconds."""
-        self._link.close()
+        self.link.close()
         self._not_before = max(self._not_before, time.monotonic() + pause)

@@ -1,4 +1,4 @@
-"""Starts the fork server and asks it for children; hears how they ended. Imports nothing of the user's."""
+"""Starts one fork server and asks it for children; hears how they ended. Imports nothing of the user's."""
 
 from __future__ import annotations
 
@@ -17,59 +17,37 @@ from doshit.worker.wire import FrameReader, frame
 
 
 class Nursery:
-    """One fork server. hello: what the target told of itself (catalog, url, prefix, queue, files)."""
+    """One fork server, started when this is made.
+
+    hello: what the target told of itself (catalog, url, prefix, queue, files), empty while it is imported; failed: why
+    its import failed, in one line.
+    """
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
         self.hello: dict[str, Any] = {}
+        self.failed = ""
+        self._target = settings.target
         self._reader = FrameReader()
-
-    def start(self) -> None:
-        """Starts the process and waits until it has imported the target. Raises ConfigurationError."""
-        self._launch()
-        try:
-            self._wait_for_hello()
-        except BaseException:
-            self.close()
-            raise
-
-    def _launch(self) -> None:
         self._control, theirs = socket.socketpair()
-        options = json.dumps(
-            [
-                self._settings.target,
-                self._settings.recycle_runs,
-                self._settings.recycle_growth,
-            ]
-        )
-        command = [
-            sys.executable,
-            "-m",
-            "doshit.worker.forkserver",
-            str(theirs.fileno()),
-            str(os.getpid()),
-            options,
-        ]
+        options = json.dumps([settings.target, settings.recycle_runs, settings.recycle_growth])
+        words = ["-m", "doshit.worker.forkserver", str(theirs.fileno()), str(os.getpid()), options]
         # Its own session: Ctrl-C at the terminal reaches the supervisor only, which then stops in order.
         self._process = subprocess.Popen(
-            command,
-            pass_fds=(theirs.fileno(),),
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
+            [sys.executable, *words], pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, start_new_session=True
         )
         theirs.close()
 
-    def _wait_for_hello(self) -> None:
-        while not self.hello:
+    def wait_for_hello(self) -> None:
+        """Blocks until the target is imported. Raises ConfigurationError with what went wrong."""
+        while not self.hello and not self.failed:
             data = self._control.recv(1 << 18)
-            if not data:
-                code = self._process.wait()
-                raise ConfigurationError(f"{self._settings.target}: its import ended the process (exit status {code})")
-            for message in self._reader.feed(data):
-                if "failed" in message:
-                    self._process.wait()
-                    raise ConfigurationError(message["failed"])
-                self.hello = message["hello"]
+            self._hear(data, lambda number, pid: None, lambda number, status: None)
+        if self.failed:
+            raise ConfigurationError(self.failed)
+        self._control.setblocking(False)
+
+    def listen(self) -> None:
+        """From now on receive() does not wait."""
         self._control.setblocking(False)
 
     @property
@@ -86,20 +64,12 @@ class Nursery:
     def spawn(self, child: Child) -> None:
         """Asks for a process. What becomes of it comes by receive()."""
         try:
-            socket.send_fds(
-                self._control,
-                [frame({"spawn": child.number})],
-                list(child.descriptors()),
-            )
+            socket.send_fds(self._control, [frame({"spawn": child.number})], list(child.descriptors()))
         except OSError:
             return  # the fork server is gone; receive() says so
         child.handed_over()
 
-    def receive(
-        self,
-        on_spawned: Callable[[int, int], None],
-        on_exited: Callable[[int, int], None],
-    ) -> bool:
+    def receive(self, on_spawned: Callable[[int, int], None], on_exited: Callable[[int, int], None]) -> bool:
         """Relays (child number, pid) and (child number, exit status; negative: signal). False: it is gone."""
         while True:
             try:
@@ -107,14 +77,24 @@ class Nursery:
             except BlockingIOError:
                 return True
             except OSError:
-                return False
+                data = b""
+            self._hear(data, on_spawned, on_exited)
             if not data:
                 return False
-            for message in self._reader.feed(data):
-                if "spawned" in message:
-                    on_spawned(message["spawned"], message["pid"])
-                elif "exited" in message:
-                    on_exited(message["exited"], message["status"])
+
+    def _hear(self, data: bytes, on_spawned: Callable[[int, int], None], on_exited: Callable[[int, int], None]) -> None:
+        if not data and not self.hello:
+            code = self._process.wait()
+            self.failed = self.failed or f"{self._target}: its import ended the process (exit status {code})"
+        for message in self._reader.feed(data):
+            if "spawned" in message:
+                on_spawned(message["spawned"], message["pid"])
+            elif "exited" in message:
+                on_exited(message["exited"], message["status"])
+            elif "failed" in message:
+                self.failed = message["failed"]
+            else:
+                self.hello = message["hello"]
 
     def close(self) -> None:
         """Closes the socket, at which the fork server ends, and waits for it a moment."""

@@ -23,8 +23,8 @@ def run(settings: Settings) -> int:
     """
     set_up(settings.log_format, settings.verbose)
     nursery = Nursery(settings)
-    nursery.start()
     try:
+        nursery.wait_for_hello()
         hello = nursery.hello
         url, prefix = (
             settings.url or hello["url"],

@@ -45,7 +45,7 @@ class Session:
 
     def __init__(self, url: str, name: str, on_wake: Callable[[], None]) -> None:
         self._url, self._name, self._on_wake = url, name, on_wake
-        self._link = Link(url, name)
+        self.link = Link(url, name)
         self._unanswered: deque[tuple[Call[Any] | Sequence[Any], Done]] = deque()
         self._later: list[tuple[float, Call[Any] | Sequence[Any], Done]] = []
         self._next_link: Link | None = None
@@ -55,35 +55,32 @@ class Session:
 
     def connect(self) -> None:
         """The first connection, blocking. Raises ServerError."""
-        self._link.connect()
+        self.link.connect()
 
     @property
     def is_up(self) -> bool:
-        return self._link.is_open
+        return self.link.is_open
 
     @property
     def in_flight(self) -> int:
         return len(self._unanswered)
-
-    def fileno(self) -> int:
-        return self._link.fileno()
 
     def call(self, call: Call[Any] | Sequence[Any], done: Done) -> None:
         """Sends a call (or a plain command that is safe to send twice). done hears its reply, or a Refused."""
         if not self._unanswered:
             self._quiet_since = time.monotonic()
         self._unanswered.append((call, done))
-        if self._link.is_open:
-            self._link.put(call.evalsha() if isinstance(call, Call) else call)
+        if self.link.is_open:
+            self.link.put(call.evalsha() if isinstance(call, Call) else call)
 
     def flush(self) -> None:
         """Writes what was put; call it once a turn, so that several calls share a packet."""
-        if self._link.wants_write:
-            self._guard(self._link.flush)
+        if self.link.wants_write:
+            self._guard(self.link.flush)
 
     def receive(self) -> None:
         """Reads the replies that are there and hands them out."""
-        replies = self._guard(self._link.receive)
+        replies = self._guard(self.link.receive)
         if replies:
             self._quiet_since = time.monotonic()
             for reply in replies:
@@ -97,8 +94,8 @@ class Session:
         words = str(reply)
         if words.startswith("NOSCRIPT") and isinstance(call, Call):
             self._unanswered.append((call, done))
-            if self._link.is_open:
-                self._link.put(call.eval())
+            if self.link.is_open:
+                self.link.put(call.eval())
         elif words.startswith(_PASSING):
             self._later.append((time.monotonic() + _RETRY_AFTER, call, done))
         elif words.startswith("READONLY"):
@@ -117,13 +114,13 @@ class Session:
     def drop(self, why: str) -> None:
         """Gives the connection up; a new one is made in the background."""
         log.warning("lost Redis (%s); reconnecting, runs go on", why)
-        self._link.close()
+        self.link.close()
 
     def tick(self, now: float) -> None:
         """Deadlines, retries, reconnecting: called every turn, cheap when there is nothing to do."""
         if self._next_link is not None:
             self._take_over()
-        if not self._link.is_open:
+        if not self.link.is_open:
             self._reconnect()
             return
         if self._unanswered and now - self._quiet_since > _DEADLINE:
@@ -156,11 +153,11 @@ class Session:
 
     def _take_over(self) -> None:
         assert self._next_link is not None
-        self._link, self._next_link, self._tries = self._next_link, None, 0
+        self.link, self._next_link, self._tries = self._next_link, None, 0
         self._quiet_since = time.monotonic()
         log.info("connected to Redis again; %d calls are sent again", len(self._unanswered))
         for call, _ in self._unanswered:
-            self._link.put(call.evalsha() if isinstance(call, Call) else call)
+            self.link.put(call.evalsha() if isinstance(call, Call) else call)
 
     def close(self) -> None:
-        self._link.close()
+        self.link.close()

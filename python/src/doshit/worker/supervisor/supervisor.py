@@ -8,12 +8,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import selectors
 import signal
 import socket
 import time
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 from doshit.commands import Claimed, release
 from doshit.errors import ServerError
@@ -32,6 +31,7 @@ from doshit.worker.supervisor.session import Refused, Session
 from doshit.worker.supervisor.settings import Settings
 from doshit.worker.supervisor.settler import Settler
 from doshit.worker.supervisor.waits import Wait
+from doshit.worker.supervisor.watcher import READ, WRITE, Watcher
 from doshit.worker.wire import FAILED
 
 log = logging.getLogger("doshit.worker")
@@ -57,8 +57,9 @@ class Supervisor:
     ) -> None:
         self._settings = settings
         keys = self._keys = Keys(prefix)
-        self._all, self._core = selectors.DefaultSelector(), selectors.DefaultSelector()
+        self._all, self._core = Watcher(), Watcher()
         self._wakeup, self._wake_end = socket.socketpair()
+        self._wake_end.setblocking(False)
         self.dispatcher = Dispatcher()
         self.session = Session(url, "doshit-worker", self._wake)
         self.membership = Membership(self.session, keys, queues, concurrency)
@@ -70,13 +71,12 @@ class Supervisor:
         self.hints = Hints(url, keys, self._hinted, self._wake)
         self.family = Family(settings, nursery, concurrency, self.dispatcher.children, self._all)
         self.duties: tuple[Duty, ...] = (
-            *([Reloader(lambda: self.family.nursery.hello["files"], self._reload)] if settings.reload else []),
+            *([Reloader(lambda: self.family.nursery.hello["files"], self.family.reload)] if settings.reload else []),
             self.hints,
             Promoter(self.session, keys),
             Recoverer(self.session, keys, settings.result_ttl),
         )
-        self._listening: dict[object, int] = {}
-        self._signals = 0
+        self._heeded = self._signals = 0
         self._stop_by: float | None = None
         self._strange_held = 0
         self._connect_roles()
@@ -86,6 +86,7 @@ class Supervisor:
         self.family.on_unbegun = self._unbegun
         self.family.on_blamed = self._blamed
         self.family.on_interrupted = lambda tasks: self.settler.release(tasks, begun=True)
+        self.family.on_born = self._reborn
         self.fetcher.on_tasks = self._claimed
         self.fetcher.on_lost_id = lambda state: self._sealed() if state == "sealed" else self.membership.register()
         self.membership.on_sealed = self._sealed
@@ -96,9 +97,9 @@ class Supervisor:
         self.session.connect()
         self._publish()
         self.fetcher.begin(self.membership.id)
-        for selector in (self._all, self._core):
-            selector.register(self._wakeup, selectors.EVENT_READ, self._woken)
-        self.family.watch()
+        for watcher in (self._all, self._core):
+            watcher.watch(self._wakeup, self._wakeup.fileno(), READ, self._woken)
+        self.family.begin()
 
     def _publish(self) -> None:
         """Tells Redis, and itself, which functions are served."""
@@ -106,10 +107,9 @@ class Supervisor:
         self.membership.publish(self.family.nursery.hello["catalog"])
         self.membership.register()
 
-    def _reload(self) -> None:
-        if self._stop_by is None and self.family.reload():
-            self._publish()
-            log.info("reloaded %s", self._settings.target)
+    def _reborn(self) -> None:
+        self._publish()
+        log.info("%s is imported anew", self._settings.target)
 
     def run(self) -> int:
         """Serves until it is told to stop, or, in burst mode, until the queues are empty."""
@@ -119,6 +119,7 @@ class Supervisor:
 
     def turn(self, now: float) -> None:
         """One turn of the loop."""
+        self._heed_signals(now)
         self._listen()
         self._hear(now)
         now = time.monotonic()
@@ -137,7 +138,6 @@ class Supervisor:
 
     def _move_on(self, now: float) -> None:
         """What waits behind long runs goes to idle children, or back to Redis."""
-        self.family.settle_retired()
         self.family.tick(now)
         self.dispatcher.steal(now)
         self.dispatcher.dispatch(now)
@@ -147,20 +147,17 @@ class Supervisor:
 
     def _hear(self, now: float) -> None:
         if self._in_bulk():
-            events = self._core.select(NAP)
-            for child in list(self.dispatcher.children.values()):
-                if child.runs:
-                    self.family.read(child)
+            self._core.wait(NAP)
+            self.family.read_all()
         else:
-            events = self._all.select(self._patience(now))
-        for key, mask in events:
-            key.data(mask)
+            self._all.wait(self._patience(now))
 
     def _in_bulk(self) -> bool:
         """Children have many short runs before them: waking at each report would cost more than the runs."""
-        if self.dispatcher.estimate.batch() < _BULK or self.dispatcher.free_children():
+        children = self.dispatcher.children.values()
+        if self.dispatcher.estimate.batch() < _BULK or any(c.idle or c.gone or c.wants_write for c in children):
             return False
-        return any(len(child.runs) > 1 for child in self.dispatcher.children.values())
+        return any(len(child.runs) > 1 for child in children)
 
     def _should_settle(self, now: float) -> bool:
         """A lone result goes at once; under load results go together."""
@@ -175,27 +172,25 @@ class Supervisor:
         return min(_IDLE_TICK, self.dispatcher.wake_in(now))
 
     def _listen(self) -> None:
-        """Keeps the selectors in step with connections that come and go."""
+        """Keeps the watchers in step with connections that come and go."""
         roles: tuple[Session | Hints | Wait, ...] = (self.session, self.hints, *self.fetcher.waits)
         for role in roles:
-            fd = role.fileno()
-            known = self._listening.get(role, -1)
-            if fd != known:
-                self._listen_to(role, fd, known)
+            link = role.link
+            for watcher in (self._all, self._core):
+                if link.is_open:
+                    events = READ | WRITE if link.wants_write else READ
+                    watcher.watch(role, link.fileno(), events, partial(self._talk, role), link.made)
+                else:
+                    watcher.forget(role)
 
-    def _listen_to(self, role: Any, fd: int, known: int) -> None:
-        for selector in (self._all, self._core):
-            if known >= 0:
-                with contextlib.suppress(KeyError, ValueError, OSError):
-                    selector.unregister(known)
-            if fd >= 0:
-                with contextlib.suppress(KeyError):
-                    selector.unregister(fd)
-                selector.register(fd, selectors.EVENT_READ, lambda mask: role.receive())
-        self._listening[role] = fd
+    def _talk(self, role: Session | Hints | Wait, events: int) -> None:
+        if events & WRITE:
+            self.session.flush()
+        if events & READ:
+            role.receive()
 
     def _wake(self) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # full is as good as written
             self._wake_end.send(b"\0")
 
     def _woken(self, mask: int) -> None:
@@ -292,14 +287,20 @@ class Supervisor:
 
     # Stopping, in four steps: fetch no more, let runs end, hand back, close.
 
-    def on_signal(self, number: int) -> None:
-        """The first signal stops; the second hands back what still runs now."""
+    def on_signal(self) -> None:
+        """Only counts: a handler runs between any two steps of the loop, which then finds the count."""
         self._signals += 1
-        if self._signals == 1:
-            self.stop(self._settings.grace)
-        else:
-            self._stop_by = time.monotonic()
         self._wake()
+
+    def _heed_signals(self, now: float) -> None:
+        """The first signal stops; the second hands back what still runs now."""
+        if self._heeded == self._signals:
+            return
+        if self._stop_by is None:
+            self.stop(self._settings.grace)
+        elif self._signals > 1:
+            self._stop_by = now
+        self._heeded = self._signals
 
     def stop(self, grace: float) -> None:
         """Fetches no more; runs get so many seconds to end."""
@@ -343,8 +344,8 @@ class Supervisor:
         deadline = time.monotonic() + 1.0
         while self.session.in_flight and self.session.is_up and time.monotonic() < deadline:
             self.session.flush()
-            self._core.select(0.05)
-            self.session.receive()
+            self._listen()
+            self._core.wait(0.05)
         self.family.close()
         listeners: tuple[Hints | Wait, ...] = (self.hints, *self.fetcher.waits)
         for listener in listeners:
@@ -358,10 +359,10 @@ def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "backslashreplace")
 
 
-def install_signals(on_signal: Callable[[int], None], fork_server: Callable[[], int]) -> None:
+def install_signals(on_signal: Callable[[], None], fork_server: Callable[[], int]) -> None:
     """TERM and INT stop; as PID 1 of a container, CHLD reaps the orphans that it inherits."""
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, frame: on_signal(number))
+        signal.signal(number, lambda number, frame: on_signal())
     if os.getpid() == 1:
         signal.signal(signal.SIGCHLD, lambda number, frame: reap_strangers(fork_server()))
 

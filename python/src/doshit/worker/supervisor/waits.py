@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from doshit.transport import ReplyError
+from doshit.transport import Link, ReplyError
 from doshit.values.keys import Keys
 from doshit.worker.supervisor.line import Line
 
@@ -44,8 +44,9 @@ class Wait:
         self._unblocking = False
         self.armed = False
 
-    def fileno(self) -> int:
-        return self._line.fileno()
+    @property
+    def link(self) -> Link:
+        return self._line.link
 
     def arm(self, now: float) -> None:
         """Begins to wait, if it can."""

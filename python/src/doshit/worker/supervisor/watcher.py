@@ -1,0 +1,46 @@
+"""What the loop waits for: descriptors and who hears of them. A descriptor's number may be another's a moment later."""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+from collections.abc import Callable, Hashable
+
+READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+Heard = Callable[[int], None]
+
+
+class Watcher:
+    """One selector. Each owner has at most one descriptor; what another has taken over is never unregistered for it."""
+
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._of_owner: dict[Hashable, tuple[int, int, int]] = {}
+        self._of_fd: dict[int, Hashable] = {}
+
+    def watch(self, owner: Hashable, fd: int, events: int, heard: Heard, made: int = 0) -> None:
+        """Has `heard` called with READ or WRITE (or both) when the descriptor is ready. Replaces what the owner had.
+
+        made: differs between two connections of one owner that were given the same number.
+        """
+        if self._of_owner.get(owner) == (fd, events, made):
+            return
+        self.forget(owner)
+        if fd in self._of_fd:  # closed by its former owner, who has not said so yet
+            self.forget(self._of_fd[fd])
+        self._selector.register(fd, events, heard)
+        self._of_owner[owner], self._of_fd[fd] = (fd, events, made), owner
+
+    def forget(self, owner: Hashable) -> None:
+        """Watches for this owner no more. The descriptor may be closed already."""
+        fd, _, _ = self._of_owner.pop(owner, (-1, 0, 0))
+        if self._of_fd.get(fd) == owner:
+            del self._of_fd[fd]
+            with contextlib.suppress(KeyError, ValueError, OSError):
+                self._selector.unregister(fd)
+
+    def wait(self, seconds: float) -> None:
+        """Waits at most so long, and tells those concerned. One of them may close another: that one is passed over."""
+        for key, events in self._selector.select(seconds):
+            if self._of_fd.get(key.fd) is not None and self._selector.get_map().get(key.fd) is key:
+                key.data(events)
