@@ -64,6 +64,13 @@ def count(ledger: str, name: str) -> int:
 
 
 @app.task
+def count_slowly(ledger: str, name: str) -> int:
+    """Like count, and takes two milliseconds."""
+    time.sleep(0.002)
+    return count.function(ledger, name)
+
+
+@app.task
 def block(gate: str, name: str) -> str:
     """Says that it has begun, by a file, and runs until the file `open` is there."""
     folder = Path(gate)

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from worker.workers import until
+from worker.workers import count_tasks, until
 
 WELL = {"a": 1, "b": 1}
 
@@ -77,11 +77,10 @@ def test_a_death_among_many_short_runs_takes_only_its_own(start_worker, world, c
 
 def test_children_killed_from_outside_are_replaced_under_load(start_worker, world, ledger):
     worker = start_worker(children=3)
-    tasks = [(str(n), "count", {"ledger": str(ledger), "name": str(n)}) for n in range(3000)]
-    ids = world.push_all(tasks)
+    ids = world.push_all(count_tasks(ledger, range(3000)))
     for round in range(20):
         ledger.await_lines(50 * round + 1)
-        kill(worker.children()[0])
+        kill(until(worker.children)[0])
     world.all_ended(ids)
     failed = [reason for result, reason in world.fields(ids, "result", "error-reason") if result == "failed"]
     assert len(failed) <= 20
@@ -99,7 +98,7 @@ def kill(pid):
 
 def test_a_fork_server_killed_again_and_again_costs_no_task(start_worker, world, ledger):
     worker = start_worker(children=2)
-    ids = world.push_all([(str(n), "count", {"ledger": str(ledger), "name": str(n)}) for n in range(2000)])
+    ids = world.push_all(count_tasks(ledger, range(2000)))
     for round in range(5):
         ledger.await_lines(50 * round + 1)
         kill(until(worker.fork_servers)[0])
@@ -110,7 +109,7 @@ def test_a_fork_server_killed_again_and_again_costs_no_task(start_worker, world,
 
 def test_a_worn_child_is_replaced_and_nothing_is_lost(start_worker, world, ledger):
     start_worker(children=4, recycle_runs=1)
-    ids = world.push_all([(str(n), "count", {"ledger": str(ledger), "name": str(n)}) for n in range(300)])
+    ids = world.push_all(count_tasks(ledger, range(300)))
     world.all_ended(ids)
     assert sorted(ledger.runs(), key=int) == ids
     assert len({line.split(" ")[1] for line in ledger.lines()}) == 300

@@ -147,7 +147,7 @@ class Worker:
 
 def command(target: str, url: str, prefix: str, queues: Sequence[str], children: int, **more: Any) -> list[str]:
     """The command line of a worker; `more` are settings, those without an option too."""
-    flags = {"burst": "--burst", "verbose": "-v"}
+    flags = {"burst": "--burst", "verbose": "-v", "reload": "--reload"}
     options = {"unknown_grace": "--unknown-grace", "result_ttl": "--result-ttl", "log_format": "--log-format"}
     if set(more) <= {*flags, *options}:
         words = [sys.executable, "-m", "doshit.cli.main", "worker", target, "--redis", url, "--prefix", prefix]
@@ -228,8 +228,10 @@ class World:
                 f"{len(left)} of {len(ids)} are not finished after {seconds:g} s, as {shown}"
             ) from None
 
-    def list(self, queue: str = "default", which: str = "executing") -> list[bytes]:
-        return self.client.lrange(self.key(queue, which), 0, -1)
+    def entries(self, queue: str = "default", which: str = "executing") -> list[bytes]:
+        """The ids in a list of a queue, left end first."""
+        ids: list[bytes] = self.client.lrange(self.key(queue, which), 0, -1)
+        return ids
 
     def at_rest(self, seconds: float = 15, queue: str = "default") -> None:
         """Waits until nothing is executing, pending or held, as it must be 15 s after quiet."""
@@ -263,6 +265,11 @@ class Ledger:
     def runs(self) -> list[str]:
         """The names of the runs, one for each."""
         return [line.split(" ")[0] for line in self.lines()]
+
+
+def count_tasks(ledger: Ledger, names: Iterable[int], function: str = "count") -> list[tuple[str, str, Any]]:
+    """Tasks that write their own id into the ledger when they run."""
+    return [(str(n), function, {"ledger": str(ledger), "name": str(n)}) for n in names]
 
 
 class Gate:

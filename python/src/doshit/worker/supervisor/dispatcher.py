@@ -30,6 +30,11 @@ class Dispatcher:
     def outstanding(self) -> int:
         return len(self.ready) + sum(len(child.runs) for child in self.children.values())
 
+    def ids(self) -> set[bytes]:
+        """The ids of all that."""
+        given = {task.id for child in self.children.values() for task in child.runs.values()}
+        return given | {task.id for task in self.ready}
+
     def _serving(self) -> list[Child]:
         return [child for child in self.children.values() if child.ready and not child.retiring and not child.gone]
 

@@ -14,10 +14,11 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from doshit.commands import Claimed, release
+from doshit.commands import Claimed
 from doshit.errors import ServerError
 from doshit.values.keys import Keys
 from doshit.values.states import ErrorCode
+from doshit.worker.supervisor.auditor import Auditor
 from doshit.worker.supervisor.children import Report
 from doshit.worker.supervisor.dispatcher import Dispatcher
 from doshit.worker.supervisor.duties import Duty, Promoter, Recoverer
@@ -27,7 +28,7 @@ from doshit.worker.supervisor.hints import Hints
 from doshit.worker.supervisor.membership import Membership
 from doshit.worker.supervisor.nursery import Nursery
 from doshit.worker.supervisor.reloader import Reloader
-from doshit.worker.supervisor.session import Refused, Session
+from doshit.worker.supervisor.session import Session
 from doshit.worker.supervisor.settings import Settings
 from doshit.worker.supervisor.settler import Settler
 from doshit.worker.supervisor.waits import Wait
@@ -76,9 +77,11 @@ class Supervisor:
             Promoter(self.session, keys),
             Recoverer(self.session, keys, settings.result_ttl),
         )
+        self.auditor = Auditor(
+            self.session, keys, lambda: self.membership.id, self.dispatcher.ids, lambda: not self._on_its_way()
+        )
         self._heeded = self._signals = 0
         self._stop_by: float | None = None
-        self._strange_held = 0
         self._connect_roles()
 
     def _connect_roles(self) -> None:
@@ -90,7 +93,7 @@ class Supervisor:
         self.fetcher.on_tasks = self._claimed
         self.fetcher.on_lost_id = lambda state: self._sealed() if state == "sealed" else self.membership.register()
         self.membership.on_sealed = self._sealed
-        self.membership.on_held = self._compare_held
+        self.membership.on_held = self.auditor.compare
 
     def prepare(self) -> None:
         """Connects, registers and has the children born. Raises ServerError."""
@@ -212,23 +215,13 @@ class Supervisor:
         for report in reports:
             self.dispatcher.learn(report)
             self.settler.end(report)
-            if report[1] == FAILED and log.isEnabledFor(logging.INFO):
-                log.info(
-                    "task %s %s failed: %s: %s",
-                    _text(report[0].id),
-                    _text(report[0].function),
-                    *report[3][:2],
-                )
-            elif log.isEnabledFor(logging.DEBUG):
-                log.debug(
-                    "task %s %s done in %.1f ms",
-                    _text(report[0].id),
-                    _text(report[0].function),
-                    report[2] / 1000,
-                )
+            if report[1] == FAILED:
+                log.info("task %s failed: %s: %s", _name(report[0]), *report[3][:2])
+            elif self._settings.verbose:
+                log.debug("task %s done in %.1f ms", _name(report[0]), report[2] / 1000)
 
     def _blamed(self, task: Claimed, how: str) -> None:
-        log.warning("task %s %s: %s", _text(task.id), _text(task.function), how)
+        log.warning("task %s: %s", _name(task), how)
         self.settler.fail(task, ErrorCode.EXITED, how)
 
     def _unbegun(self, tasks: list[Claimed]) -> None:
@@ -240,50 +233,16 @@ class Supervisor:
     def _sealed(self) -> None:
         """It was taken for dead and its tasks run elsewhere: its own runs end, and it starts under a new name."""
         log.warning("this worker was taken for dead; it ends its runs and starts again under a new name")
-        self.family.on_interrupted, self.family.on_unbegun = (
-            lambda tasks: None,
-            lambda tasks: None,
-        )
+        # What it gives back now goes out under its old name, which Redis answers with "stale".
         self.family.lose_all()
-        self.family.on_interrupted, self.family.on_unbegun = (
-            lambda tasks: self.settler.release(tasks, begun=True),
-            self._unbegun,
-        )
-        self.dispatcher.ready.clear()
+        self.settler.release(self.dispatcher.take_all_back())
+        self.settler.flush(time.monotonic())
         self.membership.begin_again()
         self.fetcher.begin(self.membership.id)
 
     def _hinted(self, message: bytes) -> None:
         if message.startswith(b"parked "):
             self.fetcher.look_again()
-
-    def _compare_held(self, held: int) -> None:
-        """Redis and this worker disagree twice running, with nothing on its way: what it does not know goes back."""
-        quiet = not (self.settler.unsettled or self.fetcher.in_flight or self.fetcher.has_moved)
-        self._strange_held = self._strange_held + 1 if quiet and held > self.dispatcher.outstanding() else 0
-        if self._strange_held >= 2:
-            self._strange_held = 0
-            self.session.call(
-                ("HGETALL", self._keys.held(self.membership.id)),
-                self._give_back_unknown,
-            )
-
-    def _give_back_unknown(self, reply: list[bytes] | Refused) -> None:
-        if isinstance(reply, Refused):
-            return
-        runs = [task for child in self.dispatcher.children.values() for task in child.runs.values()]
-        mine = {task.id for task in (*runs, *self.dispatcher.ready)}
-        strange = [
-            (id, value.split(b" ", 1)[0], "", False)
-            for id, value in zip(reply[::2], reply[1::2], strict=True)
-            if id not in mine
-        ]
-        if strange and not (self.settler.unsettled or self.fetcher.in_flight):
-            log.warning(
-                "%d tasks are held in this worker's name that it does not know; they go back",
-                len(strange),
-            )
-            self.session.call(release(self._keys, self.membership.id, strange), lambda reply: None)
 
     # Stopping, in four steps: fetch no more, let runs end, hand back, close.
 
@@ -298,7 +257,7 @@ class Supervisor:
             return
         if self._stop_by is None:
             self.stop(self._settings.grace)
-        elif self._signals > 1:
+        if self._signals > 1:
             self._stop_by = now
         self._heeded = self._signals
 
@@ -316,23 +275,21 @@ class Supervisor:
             log.error("stopping: %s", self.family.given_up)
             self.stop(0.0)
         if self._stop_by is None:
-            if self._settings.burst and self._is_drained():
+            if self._settings.burst and self.fetcher.drained and self._is_at_rest():
                 self.stop(0.0)
             return False
         if now >= self._stop_by and self.dispatcher.outstanding():
             self._hand_back()
         if now >= self._stop_by + _CLOSE_WITHIN:
             return True
-        quiet = not (
-            self.dispatcher.outstanding() or self.settler.unsettled or self.fetcher.in_flight or self.fetcher.has_moved
-        )
-        return quiet and not any(wait.armed for wait in self.fetcher.waits)
+        return self._is_at_rest() and not any(wait.armed for wait in self.fetcher.waits)
 
-    def _is_drained(self) -> bool:
-        at_rest = not (
-            self.dispatcher.outstanding() or self.settler.unsettled or self.fetcher.in_flight or self.fetcher.has_moved
-        )
-        return at_rest and self.fetcher.drained
+    def _on_its_way(self) -> bool:
+        """Is there a call under way that changes what this worker holds?"""
+        return bool(self.settler.unsettled or self.fetcher.in_flight or self.fetcher.has_moved)
+
+    def _is_at_rest(self) -> bool:
+        return not self.dispatcher.outstanding() and not self._on_its_way()
 
     def _hand_back(self) -> None:
         running = self.dispatcher.outstanding()
@@ -355,8 +312,8 @@ class Supervisor:
         return 1 if self.family.given_up else 0
 
 
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "backslashreplace")
+def _name(task: Claimed) -> str:
+    return f"{task.id.decode(errors='backslashreplace')} {task.function.decode(errors='backslashreplace')}"
 
 
 def install_signals(on_signal: Callable[[], None], fork_server: Callable[[], int]) -> None:
