@@ -81,7 +81,7 @@ def _flat(here: Server, total: int) -> list[Row]:
 
         def look() -> int | None:
             left = load.left(here)
-            if total - left >= (len(points) + 1) * total // (POINTS + 1):
+            if total - left >= (len(points) + 1) * total // POINTS:
                 points.append(_memory(worker))
             return left or None
 

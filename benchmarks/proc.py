@@ -19,11 +19,14 @@ def cpu_seconds(pid: int) -> float:
 
 
 def memory_mb(pid: int) -> float:
-    """Its share of memory (PSS: pages that processes share are divided among them), in MB of 2**20 bytes."""
+    """What it holds in memory that is no file's, in MB of 2**20 bytes; pages that processes share are divided.
+
+    Pages of files are left out: their share changes whenever another program loads the same library.
+    """
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
+        if line.startswith("Pss_Anon:"):
             return int(line.split()[1]) / 1024
-    raise ValueError(f"process {pid} shows no Pss; the benchmarks need a Linux kernel with smaps_rollup")
+    raise ValueError(f"process {pid} shows no Pss_Anon; the benchmarks need Linux 5.10 or newer")
 
 
 def _stat(pid: int) -> list[str]:

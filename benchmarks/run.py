@@ -50,10 +50,13 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="Measure doshit beside floors of the same run; see docs/performance.md."
     )
-    parser.add_argument("measure", nargs="*", choices=[[], *MEASURES], help="run only these (default: all)")
+    parser.add_argument("measure", nargs="*", metavar="MEASURE", help=f"run only these: {', '.join(MEASURES)}")
     parser.add_argument("--quick", action="store_true", help="small numbers, for a look while changing things")
     parser.add_argument("--check", action="store_true", help="exit with 1 if a target is missed")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if unknown := set(args.measure) - set(MEASURES):
+        parser.error(f"no measure {', '.join(sorted(unknown))}; there are {', '.join(MEASURES)}")
+    return args
 
 
 def _conditions(quick: bool) -> str:

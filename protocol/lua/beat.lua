@@ -10,8 +10,8 @@ local STOPS = 100   -- ids a call
 
 local score = redis.call('ZSCORE', workers_key, worker)
 if score and tonumber(score) < 0 then return {'sealed'} end
-local catalog = redis.call('HGET', worker_key(worker), 'catalog')
-if not score or not catalog then return {'unknown'} end
+local me = redis.call('HMGET', worker_key(worker), 'catalog', 'queues')
+if not score or not me[1] then return {'unknown'} end
 
 local holds = redis.call('HLEN', held_key(worker))
 
@@ -19,6 +19,7 @@ allow_at_maxmemory()
 redis.call('ZADD', workers_key, now + lease, worker)
 -- What describes a worker fades when nobody keeps it alive.
 redis.call('PEXPIRE', worker_key(worker), lease * 6)
-redis.call('PEXPIRE', app .. 'catalog:' .. catalog, lease * 6)
+redis.call('PEXPIRE', app .. 'catalog:' .. me[1], lease * 6)
+for queue in string.gmatch(me[2] or '', '[^,]+') do redis.pcall('SADD', queues_key, queue) end
 local stops = redis.pcall('SPOP', app .. 'stop:' .. worker, STOPS)
 return {'ok', holds, is_error(stops) and {} or stops}

@@ -1,5 +1,5 @@
 -- claim: pending -> executing. Moves up to n ids to executing and takes them for one worker, in one step.
--- ARGV: now, worker, request, limit, bytes (of args a call), args-cap (bytes of one task's args), lease (ms),
+-- ARGV: now, worker, request, limit, bytes (of args a call), args-cap (bytes of one task's args),
 --       result-ttl, failed-ttl (seconds), count of queues, queues in the order they are served,
 --       then for each id that a wait moved to executing already: its queue, the id.
 -- Replies: {"sealed"} | {"unknown"} (register first) |
@@ -11,9 +11,9 @@
 --          a call. Refused whole at maxmemory.
 -- Vectors: commands/claim.json
 local worker, request, limit = ARGV[2], tonumber(ARGV[3]), math.min(tonumber(ARGV[4]), 1000)
-local bytes_left, args_cap, lease = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local kept = {ARGV[8], tonumber(ARGV[9])}
-local queue_count = tonumber(ARGV[10])
+local bytes_left, args_cap = tonumber(ARGV[5]), tonumber(ARGV[6])
+local kept = {ARGV[7], tonumber(ARGV[8])}
+local queue_count = tonumber(ARGV[9])
 
 local HASH_GRACE = 5000       -- ms an id may wait for its hash
 local HASH_LOOK = 250         -- ms between looks
@@ -66,7 +66,7 @@ end
 -- stand in `takes` as they were read, with what belongs to them beside it (one table a task less: this is the hot path).
 local todo, problems, looked, suspect = {}, {}, 0, me[3]
 local takes, take_ids, take_queues, take_moved = {}, {}, {}, {}
-if suspect and redis.call('HEXISTS', held, suspect) == 0 then suspect = false end
+if suspect and (suspect == '' or redis.call('HEXISTS', held, suspect) == 0) then suspect = false end
 local seen = {}
 
 local MOMENT = '^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%d%d%d%dZ$'
@@ -159,34 +159,41 @@ local function look(queue, id, moved)
 end
 
 -- One key of a wrong type takes its queue out of this call, and no other.
-local function usable(queue)
-  local kinds = {{pending_key(queue), 'list'}, {executing_key(queue), 'list'}, {scheduled_key(queue), 'zset'},
-    {app .. queue .. ':waiting', 'zset'}, {app .. queue .. ':parked', 'zset'}, {app .. queue .. ':quarantine', 'list'}}
-  for i = 1, #kinds do
-    local key, kind = kinds[i][1], kinds[i][2]
-    if not fits(key, kind) then
-      problems[#problems + 1] = {queue, key .. ' is a ' .. redis.call('TYPE', key).ok .. ', not a ' .. kind}
-      return false
-    end
-  end
+local function keep_out(queue, key, kind)
+  if fits(key, kind) then return false end
+  problems[#problems + 1] = {queue, key .. ' is a ' .. redis.call('TYPE', key).ok .. ', not a ' .. kind}
   return true
 end
+
+-- Most of the time none of these four is there: asked once a queue, for each call costs most when little is to do.
+local has_more = {}
+local function usable(queue)
+  local scheduled, waiting = scheduled_key(queue), app .. queue .. ':waiting'
+  local parked, dropped = app .. queue .. ':parked', app .. queue .. ':quarantine'
+  if redis.call('EXISTS', scheduled, waiting, parked, dropped) == 0 then return true end
+  if keep_out(queue, scheduled, 'zset') or keep_out(queue, waiting, 'zset') or keep_out(queue, parked, 'zset')
+    or keep_out(queue, dropped, 'list') then
+    return false
+  end
+  has_more[queue] = true
+  scheduled_any[queue] = redis.call('ZCARD', scheduled) > 0
+  waiting_any[queue] = redis.call('ZCARD', waiting) > 0
+  return true
+end
+
 local queues, usable_queues = {}, {}
 for i = 1, queue_count do
-  local queue = ARGV[10 + i]
+  local queue = ARGV[9 + i]
   -- A queue named twice is looked at once: its entries would be counted off twice.
   if usable_queues[queue] == nil then
     usable_queues[queue] = usable(queue)
-    if usable_queues[queue] then
-      queues[#queues + 1] = queue
-      scheduled_any[queue] = redis.call('ZCARD', scheduled_key(queue)) > 0
-      waiting_any[queue] = redis.call('ZCARD', app .. queue .. ':waiting') > 0
-    end
+    if usable_queues[queue] then queues[#queues + 1] = queue end
   end
 end
-for i = 11 + queue_count, #ARGV, 2 do
+for i = 10 + queue_count, #ARGV, 2 do
   local queue, id = ARGV[i], ARGV[i + 1]
-  if usable_queues[queue] and redis.call('LPOS', executing_key(queue), id) then look(queue, id, true) end
+  local place = usable_queues[queue] and redis.pcall('LPOS', executing_key(queue), id)
+  if place and not is_error(place) then look(queue, id, true) end
 end
 
 local pops, unparks = {}, {}
@@ -204,6 +211,7 @@ local function look_along(queue, list)
 end
 
 local function look_at_parked(queue)
+  if not has_more[queue] then return end
   local functions = redis.call('ZRANGE', app .. queue .. ':parked', 0, PARKED_NAMES - 1)
   for i = 1, #functions do
     local list = app .. queue .. ':parked:' .. functions[i]
@@ -214,9 +222,14 @@ local function look_at_parked(queue)
 end
 
 local function look_at(queue)
+  local pending, executing = pending_key(queue), executing_key(queue)
+  local length = redis.pcall('LLEN', pending)
+  if is_error(length) and keep_out(queue, pending, 'list') then return end
+  if length == 0 and not has_more[queue] then return end
+  if keep_out(queue, executing, 'list') then return end
   look_at_parked(queue)
-  local popped = look_along(queue, pending_key(queue))
-  if popped > 0 then pops[#pops + 1] = {pending_key(queue), popped} end
+  local popped = look_along(queue, pending)
+  if popped > 0 then pops[#pops + 1] = {pending, popped} end
 end
 
 for i = 1, #queues do
@@ -225,9 +238,8 @@ for i = 1, #queues do
 end
 
 -- Everything is read; from here on it is written. The first write may grow memory: at maxmemory nothing has happened yet.
-redis.call('HSET', worker_key(worker), 'request', ARGV[3], 'suspect', suspect or '')
-redis.call('ZADD', workers_key, now + lease, worker)
-if #queues > 0 then redis.pcall('SADD', queues_key, unpack(queues)) end
+redis.call('HSET', worker_key(worker), 'request', ARGV[3])
+if (suspect or '') ~= (me[3] or '') then redis.call('HSET', worker_key(worker), 'suspect', suspect or '') end
 local started = now_text()
 
 local act = {}

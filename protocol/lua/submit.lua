@@ -8,6 +8,7 @@
 -- Vectors: commands/submit.json
 local queue = ARGV[2]
 local words, fresh, seen = {}, {}, {}
+local some_now, some_later = false, false
 
 local function same(there, wanted) return not there or there == wanted end
 
@@ -30,16 +31,16 @@ while at <= #ARGV do
   words[#words + 1] = word
   if word == 'created' then
     fresh[#fresh + 1] = {id, fn, args, delay ~= '' and due_in(delay), at + 5, at + 4 + 2 * extras}
+    if delay == '' then some_now = true else some_later = true end
   end
   at = at + 5 + 2 * extras
 end
 all_read(at)
 if #fresh == 0 then return words end
 
--- All keys are looked at before the first write: Lua has no roll-back.
-redis.call('LLEN', pending_key(queue))
-redis.call('ZCARD', scheduled_key(queue))
-redis.call('SCARD', queues_key)
+-- What will be written to is looked at before the first write: Lua has no roll-back.
+if some_now then redis.call('LLEN', pending_key(queue)) end
+if some_later then redis.call('ZCARD', scheduled_key(queue)) end
 local created = now_text()
 local ids = {}
 for i = 1, #fresh do
@@ -52,7 +53,7 @@ for i = 1, #fresh do
     ids[#ids + 1] = task[1]
   end
 end
-redis.call('SADD', queues_key, queue)
+redis.pcall('SADD', queues_key, queue)  -- a list for those who look; no task depends on it
 for first = 1, #ids, 1000 do
   redis.call('LPUSH', pending_key(queue), unpack(ids, first, math.min(first + 999, #ids)))
 end

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from doshit.server import EmbeddedServer
 from worker.workers import TASKS, Gate, Ledger, Worker, World, command, until
 
 
@@ -17,7 +18,7 @@ def world(plain: "redis.Redis", prefix: str) -> World:
 
 
 @pytest.fixture
-def start_worker(redis_url: str, prefix: str, tmp_path: Path, world: World) -> Iterator[Callable[..., Worker]]:
+def start_worker(redis_url: str, prefix: str, tmp_path: Path) -> Iterator[Callable[..., Worker]]:
     """Starts a worker and waits until its name is in {app}:workers: start_worker("default", children=2, grace=1.0)."""
     with ExitStack() as stack:
         count = 0
@@ -32,20 +33,30 @@ def start_worker(redis_url: str, prefix: str, tmp_path: Path, world: World) -> I
             worker = Worker(tmp_path / f"worker-{count}.log", words, cwd)
             stack.callback(worker.end)
             if ready:
-                await_ready(worker, world)
+                await_ready(worker, url, prefix)
             return worker
 
         yield start
 
 
-def await_ready(worker: Worker, world: World) -> None:
+def await_ready(worker: Worker, url: str, prefix: str) -> None:
     """Waits until a worker has a lease; its children are being born."""
+    with redis.Redis.from_url(url, protocol=2) as client:
+        world = World(client, prefix)
 
-    def has_lease() -> bool:
-        assert worker.process.poll() is None, worker.log()
-        return any(f"-{worker.pid}-".encode() in id for id in world.workers())
+        def has_lease() -> bool:
+            assert worker.process.poll() is None, worker.log()
+            return any(f"-{worker.pid}-".encode() in id for id in world.workers())
 
-    until(has_lease, what="the worker has registered")
+        until(has_lease, what="the worker has registered")
+
+
+@pytest.fixture
+def own_world(start_server: Callable[..., EmbeddedServer], prefix: str) -> Iterator[tuple[EmbeddedServer, World]]:
+    """A server with a log on disk that the test may stop, kill and start again, and its world."""
+    server = start_server(persist=True)
+    with redis.Redis.from_url(server.url, protocol=2) as client:
+        yield server, World(client, prefix)
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ def count(ledger: str, name: str) -> int:
 def count_slowly(ledger: str, name: str) -> int:
     """Like count, and takes two milliseconds."""
     time.sleep(0.002)
-    return count.function(ledger, name)
+    return count(ledger, name)
 
 
 @app.task

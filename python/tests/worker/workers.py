@@ -83,6 +83,9 @@ class Worker:
     def log(self) -> str:
         return self._log.read_text(errors="backslashreplace")
 
+    def raw_log(self) -> bytes:
+        return self._log.read_bytes()
+
     def tree(self) -> list[int]:
         """The processes of this worker that live."""
         return marked(self._mark)

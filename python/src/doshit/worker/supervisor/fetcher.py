@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from doshit.commands import Claimed, ClaimReply, claim
 from doshit.values.keys import Keys
-from doshit.values.states import ARGS_CAP, FAILED_TTL, LEASE_MS
+from doshit.values.states import ARGS_CAP, FAILED_TTL
 from doshit.worker.supervisor.dispatcher import Dispatcher
 from doshit.worker.supervisor.session import Refused, Session
 from doshit.worker.supervisor.waits import Wait
@@ -60,12 +60,14 @@ class Fetcher:
     def has_moved(self) -> bool:
         return bool(self._moved)
 
-    def turn(self, now: float) -> None:
-        """Claims if there is room and something may be there; else waits."""
-        room = 0 if self.stopped else self._dispatcher.room(now)
+    def claim(self, now: float) -> None:
+        """Claims if there is room and something may be there."""
+        room = self._room(now)
         if (self._moved and self.in_flight < _IN_FLIGHT) or self._may_claim(room, now):
             self._claim(room, now)
-        self._wait_or_not(room, now)
+
+    def _room(self, now: float) -> int:
+        return 0 if self.stopped else self._dispatcher.room(now)
 
     def _may_claim(self, room: int, now: float) -> bool:
         if not room or self.drained or now < self._not_before or self.in_flight >= _IN_FLIGHT:
@@ -110,8 +112,9 @@ class Fetcher:
         if reply.tasks:
             self.on_tasks(reply.tasks)
 
-    def _wait_or_not(self, room: int, now: float) -> None:
+    def wait(self, now: float) -> None:
         """One wait a queue while the queues are empty and there are slots for what may come; first queues first."""
+        room = self._room(now)
         slots = room if self.drained and not self._moved else 0
         for place, wait in enumerate(self.waits):
             if place < slots:

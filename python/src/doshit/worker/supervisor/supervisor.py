@@ -80,6 +80,8 @@ class Supervisor:
         self.auditor = Auditor(
             self.session, keys, lambda: self.membership.id, self.dispatcher.ids, lambda: not self._on_its_way()
         )
+        self._talkers: tuple[Session | Hints | Wait, ...] = (self.session, self.hints, *self.fetcher.waits)
+        self._listening: dict[object, tuple[int, int, int]] = {}
         self._heeded = self._signals = 0
         self._stop_by: float | None = None
         self._connect_roles()
@@ -121,27 +123,35 @@ class Supervisor:
         return self._close()
 
     def turn(self, now: float) -> None:
-        """One turn of the loop."""
+        """One turn of the loop: what somebody waits for goes out first, house-keeping is done while they work."""
         self._heed_signals(now)
         self._listen()
         self._hear(now)
         now = time.monotonic()
+        self._pass_on(now)
+        self._keep_house(now)
+
+    def _pass_on(self, now: float) -> None:
+        self.dispatcher.dispatch(now)
+        if self._should_settle(now):
+            self.settler.flush(now)
+        self.fetcher.claim(now)
+        self.session.flush()
+        self.fetcher.wait(now)
+
+    def _keep_house(self, now: float) -> None:
         self.session.tick(now)
         if self.session.is_up:
             self.membership.tick(now)
             for duty in self.duties:
                 duty.tick(now)
-        self._move_on(now)
+        self.family.tick(now)
         self.settler.tick(now)
-        if self._should_settle(now):
-            self.settler.flush(now)
-        self.fetcher.turn(now)
-        self.dispatcher.dispatch(now)
+        self._move_on(now)
         self.session.flush()
 
     def _move_on(self, now: float) -> None:
         """What waits behind long runs goes to idle children, or back to Redis."""
-        self.family.tick(now)
         self.dispatcher.steal(now)
         self.dispatcher.dispatch(now)
         stuck = self.dispatcher.stuck(now)
@@ -176,15 +186,16 @@ class Supervisor:
 
     def _listen(self) -> None:
         """Keeps the watchers in step with connections that come and go."""
-        roles: tuple[Session | Hints | Wait, ...] = (self.session, self.hints, *self.fetcher.waits)
-        for role in roles:
+        for role in self._talkers:
             link = role.link
-            for watcher in (self._all, self._core):
-                if link.is_open:
-                    events = READ | WRITE if link.wants_write else READ
-                    watcher.watch(role, link.fileno(), events, partial(self._talk, role), link.made)
-                else:
+            events = (READ | WRITE if link.wants_write else READ) if link.is_open else 0
+            state = (events, link.fileno(), link.made)
+            if self._listening.get(role) != state:
+                self._listening[role] = state
+                for watcher in (self._all, self._core):
                     watcher.forget(role)
+                    if events:
+                        watcher.watch(role, link.fileno(), events, partial(self._talk, role))
 
     def _talk(self, role: Session | Hints | Wait, events: int) -> None:
         if events & WRITE:

@@ -15,25 +15,20 @@ class Watcher:
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
-        self._of_owner: dict[Hashable, tuple[int, int, int]] = {}
+        self._of_owner: dict[Hashable, int] = {}
         self._of_fd: dict[int, Hashable] = {}
 
-    def watch(self, owner: Hashable, fd: int, events: int, heard: Heard, made: int = 0) -> None:
-        """Has `heard` called with READ or WRITE (or both) when the descriptor is ready. Replaces what the owner had.
-
-        made: differs between two connections of one owner that were given the same number.
-        """
-        if self._of_owner.get(owner) == (fd, events, made):
-            return
+    def watch(self, owner: Hashable, fd: int, events: int, heard: Heard) -> None:
+        """Has `heard` called with READ or WRITE (or both) when the descriptor is ready. Replaces what the owner had."""
         self.forget(owner)
         if fd in self._of_fd:  # closed by its former owner, who has not said so yet
             self.forget(self._of_fd[fd])
         self._selector.register(fd, events, heard)
-        self._of_owner[owner], self._of_fd[fd] = (fd, events, made), owner
+        self._of_owner[owner], self._of_fd[fd] = fd, owner
 
     def forget(self, owner: Hashable) -> None:
         """Watches for this owner no more. The descriptor may be closed already."""
-        fd, _, _ = self._of_owner.pop(owner, (-1, 0, 0))
+        fd = self._of_owner.pop(owner, -1)
         if self._of_fd.get(fd) == owner:
             del self._of_fd[fd]
             with contextlib.suppress(KeyError, ValueError, OSError):
