@@ -1,4 +1,5 @@
 -- beat: says that a worker lives. Renews the one lease of all that it holds.
+-- Parts: base calls
 -- ARGV: now, worker, lease (ms).
 -- Replies: {"ok", how many tasks it holds, ids it is asked to stop} | {"sealed"} (end your runs, start under a new id) |
 --          {"unknown"} (register again: the keys are gone).

@@ -1,4 +1,5 @@
 -- claim: pending -> executing. Moves up to n ids to executing and takes them for one worker, in one step.
+-- Parts: base time numbers calls held ending
 -- ARGV: now, worker, request, limit, bytes (of args a call), args-cap (bytes of one task's args),
 --       result-ttl, failed-ttl (seconds), count of queues, queues in the order they are served,
 --       then for each id that a wait moved to executing already: its queue, the id.
@@ -242,26 +243,29 @@ redis.call('HSET', worker_key(worker), 'request', ARGV[3])
 if (suspect or '') ~= (me[3] or '') then redis.call('HSET', worker_key(worker), 'suspect', suspect or '') end
 local started = now_text()
 
-local act = {}
-function act.drop() end
-function act.quarantine(id, queue) quarantine(queue, id) end
-function act.wait(id, queue)
-  redis.call('ZREMRANGEBYSCORE', app .. queue .. ':waiting', '-inf', now - WAITING_OLD)
-  redis.call('ZADD', app .. queue .. ':waiting', 'NX', now, id)
-  redis.call('ZADD', scheduled_key(queue), now + HASH_LOOK, id)
-end
-function act.later(id, queue) redis.call('ZADD', scheduled_key(queue), now + 1000, id) end
-function act.fail(id, queue, code, reason, ttl, reply_to)
-  -- The claim of an earlier run is no longer the one that ended it.
-  redis.call('HDEL', task_key(id), 'claim', 'result-value', 'error-exception')
-  settle(id, queue, ttl, reply_to, kept, 'result', 'failed', 'error-code', code, 'error-reason', reason, 'queue', queue)
-end
+-- Rare, so what it needs is made only then: a cold script's price is what it makes.
+if #todo > 0 then
+  local act = {}
+  function act.drop() end
+  function act.quarantine(id, queue) quarantine(queue, id) end
+  function act.wait(id, queue)
+    redis.call('ZREMRANGEBYSCORE', app .. queue .. ':waiting', '-inf', now - WAITING_OLD)
+    redis.call('ZADD', app .. queue .. ':waiting', 'NX', now, id)
+    redis.call('ZADD', scheduled_key(queue), now + HASH_LOOK, id)
+  end
+  function act.later(id, queue) redis.call('ZADD', scheduled_key(queue), now + 1000, id) end
+  function act.fail(id, queue, code, reason, ttl, reply_to)
+    -- The claim of an earlier run is no longer the one that ended it.
+    redis.call('HDEL', task_key(id), 'claim', 'result-value', 'error-exception')
+    settle(id, queue, ttl, reply_to, kept, 'result', 'failed', 'error-code', code, 'error-reason', reason, 'queue', queue)
+  end
 
-for i = 1, #todo do
-  local what, id, queue, moved = unpack(todo[i], 1, 4)
-  if moved then redis.call('LREM', executing_key(queue), 1, id) end
-  if what ~= 'wait' and waiting_any[queue] then redis.call('ZREM', app .. queue .. ':waiting', id) end
-  act[what](id, queue, unpack(todo[i], 5, 8))
+  for i = 1, #todo do
+    local what, id, queue, moved = unpack(todo[i], 1, 4)
+    if moved then redis.call('LREM', executing_key(queue), 1, id) end
+    if what ~= 'wait' and waiting_any[queue] then redis.call('ZREM', app .. queue .. ':waiting', id) end
+    act[what](id, queue, unpack(todo[i], 5, 8))
+  end
 end
 
 local tasks, pushed, holds = {}, {}, {}

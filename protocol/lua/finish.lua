@@ -1,4 +1,5 @@
 -- finish: executing -> finished. Writes the ends of many runs; each is fenced by its claim.
+-- Parts: base time numbers calls held ending
 -- ARGV: now, worker, result-ttl, failed-ttl (seconds), then for each run: id, claim, count of fields,
 --       then that many field, value pairs, `result` first.
 -- Replies: one word per run: "finished" | "already" (this very end stands there: a repeated call) |

@@ -17,7 +17,7 @@ def each_ran_once(world, ledger, endings, ids):
 
 
 def test_a_lost_reply_to_every_fifth_script_call_strands_and_doubles_nothing(
-    start_worker, world, ledger, endings, start_proxy, redis_url
+    start_proxy, start_worker, world, ledger, endings, redis_url
 ):
     proxy = start_proxy(redis_url, drop_every=5)
     worker = start_worker(children=2, url=proxy.url)
@@ -34,7 +34,7 @@ def test_a_lost_reply_to_every_fifth_script_call_strands_and_doubles_nothing(
 
 
 def test_a_worker_whose_connections_are_all_cut_five_times_goes_on(
-    start_worker, world, ledger, endings, start_proxy, redis_url
+    start_proxy, start_worker, world, ledger, endings, redis_url
 ):
     proxy = start_proxy(redis_url)
     worker = start_worker("default", "other", children=2, url=proxy.url)
@@ -53,7 +53,7 @@ def cut_and_await_reconnect(proxy):
     until(lambda: proxy.accepted > accepted)
 
 
-def test_connections_cut_under_an_idle_worker_come_back(start_worker, world, start_proxy, redis_url):
+def test_connections_cut_under_an_idle_worker_come_back(start_proxy, start_worker, world, redis_url):
     proxy = start_proxy(redis_url)
     worker = start_worker("default", "other", url=proxy.url)
     for round in range(5):
@@ -65,7 +65,7 @@ def test_connections_cut_under_an_idle_worker_come_back(start_worker, world, sta
 
 
 def test_replies_that_come_byte_by_byte_are_read_all_the_same(
-    start_worker, world, ledger, endings, start_proxy, redis_url
+    start_proxy, start_worker, world, ledger, endings, redis_url
 ):
     proxy = start_proxy(redis_url, shred=True)
     start_worker(children=2, url=proxy.url)
@@ -75,7 +75,7 @@ def test_replies_that_come_byte_by_byte_are_read_all_the_same(
 
 
 def test_a_half_open_connection_is_given_up_and_nothing_is_lost(
-    start_worker, world, ledger, endings, start_proxy, redis_url
+    start_proxy, start_worker, world, ledger, endings, redis_url
 ):
     proxy = start_proxy(redis_url)
     worker = start_worker(children=2, url=proxy.url)

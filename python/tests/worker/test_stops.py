@@ -121,14 +121,20 @@ def test_a_signal_to_the_whole_process_group_is_the_same_as_one_to_the_worker(st
     assert world.value("it") == "it"
 
 
-def test_a_stop_while_redis_is_away_ends_within_seconds(start_worker, world, gate, start_proxy, redis_url):
+@pytest.mark.parametrize("runs", [False, True])
+def test_a_worker_that_is_stopped_while_redis_is_away_ends_before_it_would_be_killed(
+    start_proxy, start_worker, world, gate, redis_url, runs
+):
     proxy = start_proxy(redis_url)
-    worker = start_worker(url=proxy.url, grace=0.2)
-    world.push("it", "block", gate.args("it"))
-    gate.await_begun("it")
+    worker = start_worker("default", "other", url=proxy.url, **({"grace": 0.2} if runs else {}))
+    world.push("first", "pid")
+    world.value("first")
+    if runs:
+        world.push("it", "block", gate.args("it"))
+        gate.await_begun("it")
     proxy.hold()
     worker.signal(signal.SIGTERM)
-    assert worker.wait(20) in (0, 1)
+    assert worker.wait(10) in (0, 1)
 
 
 def test_a_stopped_worker_hands_back_what_a_wait_moved_at_the_last_moment(start_worker, world):

@@ -1,4 +1,4 @@
-"""What a TARGET may be, what is said when it cannot be used, what a reload does, and how the log stands strange text."""
+"""What a TARGET may be, what is said when it cannot be used, what a reload does, how the log stands strange text."""
 
 import os
 import signal
@@ -63,7 +63,7 @@ def test_a_target_is_a_file_a_module_or_an_app_in_one(start_worker, world, folde
         ("leaves.py", "SystemExit: 3", True),
         ("leaves_well", "SystemExit: 0", True),
         ("vanishes.py", "exit status 0", False),
-        ("crashes.py", "SIGSEGV", False),
+        ("crashes.py", "killed by SIGSEGV", False),
     ],
 )
 def test_a_target_that_cannot_be_used_ends_the_worker_before_anything_is_fetched(
@@ -143,14 +143,18 @@ def test_a_changed_file_is_served_and_a_broken_change_keeps_the_old_code(start_w
     versions.write(VERSION.format(2))
     until(lambda: versions.served() == 2)
     for broken in ("def (\n", "1 / 0\n", "import sys\nsys.exit(0)\n", "import os\nos._exit(1)\n", ""):
-        said = worker.log().count("the old code goes on")
-        versions.write(broken)
-        until(lambda said=said: worker.log().count("the old code goes on") > said, what=f"{broken!r} is refused")
+        write_and_await_refusal(worker, versions, broken)
         assert versions.served() == 2
     versions.write(VERSION.format(3))
     until(lambda: versions.served() == 3)
     assert worker.process.poll() is None
     until(lambda: len(worker.fork_servers()) == 1, what="the old fork servers have ended")
+
+
+def write_and_await_refusal(worker, versions, broken):
+    said = worker.log().count("the old code goes on")
+    versions.write(broken)
+    until(lambda: worker.log().count("the old code goes on") > said, what=f"{broken!r} is refused")
 
 
 def test_two_saves_of_the_same_size_within_a_second_end_in_the_last_one(start_worker, world, tmp_path, monkeypatch):
@@ -164,7 +168,34 @@ def test_two_saves_of_the_same_size_within_a_second_end_in_the_last_one(start_wo
     for version in (2, 3, 4):
         versions.write(VERSION.format(version))
         os.utime(file, ns=(0, second * 10**9 + version))
-        until(lambda version=version: versions.served() == version, 10)
+        await_version(versions, version)
+
+
+def await_version(versions, version):
+    until(lambda: versions.served() == version, 10)
+
+
+SLOW = VERSION + "import os, time\nopen({!r}, 'w').close()\nwhile os.path.exists({!r}):\n    time.sleep(0.002)\n"
+
+
+def test_a_file_saved_again_while_it_is_imported_is_imported_again(start_worker, world, tmp_path):
+    file, begun, slow = tmp_path / "changing.py", tmp_path / "begun", tmp_path / "slow"
+    versions = Versions(world, file)
+    start_worker(target=str(file), reload=True)
+    assert versions.served() == 1
+    slow.touch()
+    versions.write(SLOW.format(2, str(begun), str(slow)))
+    until(begun.exists)
+    versions.write(VERSION.format(3))
+    for _ in range(2):
+        await_beat(world)  # the worker has looked at its files in between
+    slow.unlink()
+    await_version(versions, 3)
+
+
+def await_beat(world):
+    (lease,) = world.workers().values()
+    until(lambda: list(world.workers().values()) > [lease])
 
 
 def test_a_run_goes_on_in_its_old_code_through_a_reload(start_worker, world, tmp_path, gate):

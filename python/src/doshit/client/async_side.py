@@ -91,7 +91,8 @@ class AsyncSide:
         try:
             while True:
                 heard_it = await self._listen(wait, ticket)
-                if (value := await self._look(wait)) is not PENDING:
+                value = wait.take(ticket.told) if ticket.told else await self._look(wait)
+                if value is not PENDING:
                     break
         finally:
             await self.listener.leave(ticket)

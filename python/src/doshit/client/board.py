@@ -19,12 +19,17 @@ Event = tuple[bytes, bytes, bytes | int]
 
 
 class Ticket:
-    """One that waits. everyones: its message comes on `results` only; due: a look at the hash is due."""
+    """One that waits.
 
-    __slots__ = ("due", "everyones", "key")
+    everyones: its message comes on `results` only; due: a look at the hash is due; told: the result as JSON, where the
+    message of its end carried it.
+    """
+
+    __slots__ = ("due", "everyones", "key", "told")
 
     def __init__(self, key: bytes) -> None:
         self.key, self.everyones, self.due = key, False, False
+        self.told = b""
 
     def ring(self) -> None:
         """Wakes whoever waits with this ticket."""
@@ -44,6 +49,7 @@ class Board(Generic[T]):
     def __init__(self, keys: Keys) -> None:
         self.channel = keys.reply(hexlify(urandom(4)).decode())
         self.results = keys.results
+        self._results = keys.results.encode()
         self.epoch = 0
         self._tickets: dict[bytes, list[T]] = {}
         self._everyones = 0
@@ -89,8 +95,12 @@ class Board(Generic[T]):
         kind, channel, payload = event
         if kind == b"message" and isinstance(payload, bytes):
             self.epoch += 1
-            self._wake(self._tickets.get(payload, ()))
-        elif kind == b"subscribe" and channel == self.results.encode():
+            # A reply channel says more than the key: what stands behind the last newline is a result, or nothing.
+            key, _, told = (
+                (payload, b"", b"") if channel == self._results or b"\n" not in payload else payload.rpartition(b"\n")
+            )
+            self._wake(self._tickets.get(key, ()), told)
+        elif kind == b"subscribe" and channel == self._results:
             self.gap()  # what ended before this moment was not heard
 
     def gap(self) -> None:
@@ -102,7 +112,7 @@ class Board(Generic[T]):
     def tickets(self) -> list[T]:
         return [ticket for same in self._tickets.values() for ticket in same]
 
-    def _wake(self, some: list[T] | tuple[()]) -> None:
+    def _wake(self, some: list[T] | tuple[()], told: bytes = b"") -> None:
         for ticket in some:
-            ticket.due = True
+            ticket.due, ticket.told = True, told
             ticket.ring()

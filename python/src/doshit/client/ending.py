@@ -51,6 +51,10 @@ class Wait:
         self._blips = 0
         self._looks = 0
 
+    def take(self, told: bytes) -> Any:
+        """The result in the message of its end. Raises BadValue when it is no JSON or does not fit the annotation."""
+        return value_of(told, self._kind)
+
     def judge(self, reply: Sequence[bytes | None], now: float) -> Any:
         """The result in a reply to HMGET of END_FIELDS, or PENDING.
 

@@ -90,7 +90,8 @@ class SyncSide:
         try:
             while True:
                 heard_it = self._listen(wait, ticket)
-                if (value := self._look(wait)) is not PENDING:
+                value = wait.take(ticket.told) if ticket.told else self._look(wait)
+                if value is not PENDING:
                     break
         finally:
             self.listener.leave(ticket)

@@ -15,6 +15,7 @@ import msgspec
 from doshit.errors import DoshitError
 
 TOKEN_BYTES = 8
+READ_SIZE = 1 << 16  # more would be mapped and unmapped by malloc at every read
 _LENGTH = struct.Struct("<I")
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode

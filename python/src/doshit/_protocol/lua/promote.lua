@@ -1,4 +1,5 @@
 -- promote: scheduled -> pending. Moves due tasks to their queue, where they wait like everyone; a recovered one goes to the front.
+-- Parts: base calls served
 -- ARGV: now, interval (ms: less after the last call it does nothing), limit (ids a queue and call).
 -- Replies: {"early"} | {"promoted", how many, ms until the next is due (at most a day) or -1, parked tasks set free}.
 -- Promise: an id leaves `scheduled` and enters pending in one step; parked tasks that no live worker serves any longer go

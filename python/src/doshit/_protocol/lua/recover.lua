@@ -1,4 +1,5 @@
 -- recover: executing -> pending or failed. Takes back what dead workers held and what nobody holds.
+-- Parts: base time numbers calls held ending
 -- ARGV: now, interval (ms: less after the last call it does nothing), losses (that fail a task), result-ttl, failed-ttl (seconds).
 -- Replies: {"early"} | {"amnesty", ms left} | {"recovered", workers sealed, tasks taken back, tasks failed, unclaimed taken back}.
 -- Promise: after a gap between calls (Redis was away, or nobody was there) live workers get time to beat before anybody is taken

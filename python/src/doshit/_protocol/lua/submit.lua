@@ -1,4 +1,5 @@
 -- submit: nothing -> pending. Puts tasks into one queue: hash and list together or not at all.
+-- Parts: base time calls
 -- ARGV: now, queue, then for each task: id, function, args, delay (seconds, "" for none), count of extra fields,
 --       then that many field, value pairs.
 -- Replies: one word per task: "created" | "exists" (the same task is there already; nothing was written) |

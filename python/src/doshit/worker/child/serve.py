@@ -14,6 +14,7 @@ from doshit.worker.child.run import Runner
 from doshit.worker.process import resident_bytes
 from doshit.worker.wire import (
     BROKEN,
+    READ_SIZE,
     READY,
     RECYCLE,
     TOKEN_BYTES,
@@ -94,7 +95,7 @@ class Child:
         """The job of a token. Those before it were taken back: the supervisor sends and takes in order."""
         jobs = self._jobs
         while sequence not in jobs:
-            data = self._channel.recv(1 << 18)
+            data = self._channel.recv(READ_SIZE)
             if not data:
                 return None
             for batch in self._reader.feed(data):

@@ -94,6 +94,7 @@ class ForkServer:
                     with contextlib.suppress(BlockingIOError):
                         self._wakeup.recv(4096)
                 elif not self._obey():
+                    signal.set_wakeup_fd(-1)
                     return
             self._reap()
 

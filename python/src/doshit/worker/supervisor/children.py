@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from doshit.commands import Claimed
-from doshit.worker.wire import FAILED, READY, RETURNED, BrokenFrame, FrameReader, frame, read_tokens, tokens
+from doshit.worker.wire import FAILED, READ_SIZE, READY, RETURNED, BrokenFrame, FrameReader, frame, read_tokens, tokens
 
 # (task, kind, microseconds, payload), as wire.py says of a child's messages.
 Report = tuple[Claimed, int, int, Any]
@@ -133,7 +133,7 @@ class Child:
         notices: list[tuple[int, Any]] = []
         while not self.gone:
             try:
-                data = self._channel.recv(1 << 18)
+                data = self._channel.recv(READ_SIZE)
             except BlockingIOError:
                 break
             except OSError:
@@ -149,7 +149,7 @@ class Child:
                     reports.append((self.runs.pop(sequence), kind, micros, payload))
                 else:
                     raise BrokenFrame(f"a report of run {sequence}, which it does not have")
-            if len(data) < 1 << 18:
+            if len(data) < READ_SIZE:
                 break
         if reports or notices:
             self.progress_at = time.monotonic()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import signal
 import time
 from collections.abc import Callable
 
 from doshit.commands import Claimed
 from doshit.worker.supervisor.children import Child, Report
-from doshit.worker.supervisor.nursery import Nursery
+from doshit.worker.supervisor.nursery import Nursery, how_it_ended
 from doshit.worker.supervisor.settings import Settings
 from doshit.worker.supervisor.watcher import READ, WRITE, Watcher
 from doshit.worker.wire import BROKEN, RECYCLE, BrokenFrame
@@ -36,6 +35,7 @@ class Family:
         self._former: list[Nursery] = []
         self._numbers = 0
         self._broken = 0
+        self._again = False
         self._not_before = 0.0
         self.given_up = ""
         self.on_reports: Callable[[list[Report]], None] = lambda reports: None
@@ -186,12 +186,13 @@ class Family:
 
     def reload(self) -> None:
         """Imports the target anew, in a new fork server; the old children serve until it is there."""
+        self._again = self._next is not None
         if self._next is None:
             self._next = self._start()
 
     def _take_over(self, nursery: Nursery) -> None:
         """A new import has ended. Well: the old children end after their runs. Badly: the old code goes on."""
-        self._next = None
+        self._next, self._again = self._start() if self._again else None, False
         if nursery.failed:
             log.error("%s%s", nursery.failed, "" if self.nursery.failed else "; the old code goes on")
             self._watcher.forget(nursery)
@@ -232,14 +233,3 @@ class Family:
         for nursery in (self.nursery, *self._former, *([self._next] if self._next else [])):
             self._watcher.forget(nursery)
             nursery.close()
-
-
-def how_it_ended(status: int) -> str:
-    """One line for a person: the signal or the exit status."""
-    if status >= 0:
-        return f"the process ended without a result (exit status {status})"
-    try:
-        name = signal.Signals(-status).name
-    except ValueError:
-        name = f"signal {-status}"
-    return f"the process was killed by {name} (signal {-status})"

@@ -83,7 +83,7 @@ class Fetcher:
         worker = self.worker
         call = claim(
             self._keys, worker, self._request, asked, queues, moved=moved, max_bytes=CLAIM_BYTES, args_cap=ARGS_CAP,
-            lease_ms=LEASE_MS, result_ttl=self._result_ttl, failed_ttl=FAILED_TTL,
+            result_ttl=self._result_ttl, failed_ttl=FAILED_TTL,
         )  # fmt: skip
         self._session.call(call, lambda reply: self._claimed(reply, asked, moved, worker))
 
@@ -113,14 +113,12 @@ class Fetcher:
             self.on_tasks(reply.tasks)
 
     def wait(self, now: float) -> None:
-        """One wait a queue while the queues are empty and there are slots for what may come; first queues first."""
+        """One wait a queue while the queues are empty and a child is free. What comes beyond that goes back soon."""
         room = self._room(now)
-        slots = room if self.drained and not self._moved else 0
-        for place, wait in enumerate(self.waits):
-            if place < slots:
-                if self._bad_until.get(wait.queue, 0.0) <= now:
-                    wait.arm(now)
-            elif wait.armed and room <= place and (command := wait.unblock()):
+        for wait in self.waits:
+            if room and self.drained and not self._moved and self._bad_until.get(wait.queue, 0.0) <= now:
+                wait.arm(now)
+            elif not room and (command := wait.unblock()):
                 self._session.call(command, lambda reply: None)
             wait.tick(now)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -33,7 +34,11 @@ class Nursery:
         words = ["-m", "doshit.worker.forkserver", str(theirs.fileno()), str(os.getpid()), options]
         # Its own session: Ctrl-C at the terminal reaches the supervisor only, which then stops in order.
         self._process = subprocess.Popen(
-            [sys.executable, *words], pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, start_new_session=True
+            [sys.executable, *words],
+            pass_fds=(theirs.fileno(),),
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"} if settings.reload else None,
         )
         theirs.close()
 
@@ -85,7 +90,7 @@ class Nursery:
     def _hear(self, data: bytes, on_spawned: Callable[[int, int], None], on_exited: Callable[[int, int], None]) -> None:
         if not data and not self.hello:
             code = self._process.wait()
-            self.failed = self.failed or f"{self._target}: its import ended the process (exit status {code})"
+            self.failed = self.failed or f"{self._target}: its import did not end; {how_it_ended(code)}"
         for message in self._reader.feed(data):
             if "spawned" in message:
                 on_spawned(message["spawned"], message["pid"])
@@ -104,3 +109,14 @@ class Nursery:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def how_it_ended(status: int) -> str:
+    """One line for a person: the signal or the exit status."""
+    if status >= 0:
+        return f"the process ended without a result (exit status {status})"
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        name = f"signal {-status}"
+    return f"the process was killed by {name} (signal {-status})"

@@ -48,4 +48,9 @@ def run(settings: Settings) -> int:
         concurrency,
         functions,
     )
+    if hello["by_exec"]:
+        log.warning(
+            "the import of %s starts threads, so each child imports it anew instead of being forked: they start slower",
+            settings.target,
+        )
     return serve(settings, supervisor)

@@ -41,7 +41,10 @@ class Refused(ServerError):
 
 
 class Session:
-    """One command connection. on_wake is called from another thread when a reconnect has ended."""
+    """One command connection.
+
+    on_wake is called from another thread when a reconnect has ended; on_up when the connection is there again.
+    """
 
     def __init__(self, url: str, name: str, on_wake: Callable[[], None]) -> None:
         self._url, self._name, self._on_wake = url, name, on_wake
@@ -52,6 +55,7 @@ class Session:
         self._connecting: threading.Thread | None = None
         self._tries = 0
         self._quiet_since = 0.0
+        self.on_up: Callable[[], None] = lambda: None
 
     def connect(self) -> None:
         """The first connection, blocking. Raises ServerError."""
@@ -158,6 +162,7 @@ class Session:
         log.info("connected to Redis again; %d calls are sent again", len(self._unanswered))
         for call, _ in self._unanswered:
             self.link.put(call.evalsha() if isinstance(call, Call) else call)
+        self.on_up()
 
     def close(self) -> None:
         self.link.close()

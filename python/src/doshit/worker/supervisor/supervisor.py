@@ -92,6 +92,7 @@ class Supervisor:
         self.family.on_blamed = self._blamed
         self.family.on_interrupted = lambda tasks: self.settler.release(tasks, begun=True)
         self.family.on_born = self._reborn
+        self.session.on_up = self.fetcher.look_again
         self.fetcher.on_tasks = self._claimed
         self.fetcher.on_lost_id = lambda state: self._sealed() if state == "sealed" else self.membership.register()
         self.membership.on_sealed = self._sealed
@@ -289,7 +290,9 @@ class Supervisor:
             if self._settings.burst and self.fetcher.drained and self._is_at_rest():
                 self.stop(0.0)
             return False
-        if now >= self._stop_by and self.dispatcher.outstanding():
+        if not self.dispatcher.outstanding():
+            self._stop_by = min(self._stop_by, now)  # only Redis is waited for: that has its own limit
+        elif now >= self._stop_by:
             self._hand_back()
         if now >= self._stop_by + _CLOSE_WITHIN:
             return True

@@ -80,6 +80,7 @@ class Wait:
         if isinstance(reply, ReplyError):
             log.warning("waiting on queue %s: %s", self.queue, reply)
             self._not_before = time.monotonic() + _PAUSE
+            self._on_nothing()
             if not str(reply).startswith("WRONGTYPE"):
                 self._forget()
         elif reply is None:

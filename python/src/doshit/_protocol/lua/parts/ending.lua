@@ -1,0 +1,53 @@
+-- ending.lua: the one way to end a task, and what can be no task. Uses time and numbers.
+local FAILED_KEPT = 10000      -- entries in a queue's failed set
+local QUARANTINE_KEPT = 1000   -- entries in a queue's quarantine
+local ID_BYTES = 255
+
+-- Drops an id that can be no task where a person will look for it.
+local function quarantine(queue, id)
+  redis.pcall('LPUSH', app .. queue .. ':quarantine', string.sub(id, 1, ID_BYTES))
+  redis.pcall('LTRIM', app .. queue .. ':quarantine', 0, QUARANTINE_KEPT - 1)
+end
+
+-- Ends of tasks are announced after everything else is written, and by pcall: a message is a hint, the hash is the truth.
+local results = app .. 'results'
+local channels, messages = {}, {}
+local function announce()
+  for i = 1, #channels do redis.pcall('PUBLISH', channels[i], messages[i]) end
+end
+
+local TOLD_BYTES = 4096        -- of a result that is told with its end
+
+-- What a reply-to channel hears: the key, a newline, and the result if it is a small one. Most waiters need no look at
+-- the hash then; no newline stands in it, so the last one ends the key whatever bytes an id has.
+local function told(key, result, field, value)
+  if result ~= 'successful' or field ~= 'result-value' or #value > TOLD_BYTES or string.find(value, '\n', 1, true) then
+    value = ''
+  end
+  return key .. '\n' .. value
+end
+
+-- Writes the end of one task: state, result, lifetime, failed set; queues its message for announce().
+-- ttl: the task's own result-ttl, or false. kept: seconds {successful, failed}. Then field, value, ... with `result` first.
+local function settle(id, queue, ttl, reply_to, kept, ...)
+  local key = task_key(id)
+  redis.call('HSET', key, 'state', 'finished', 'finished-created', now_text(), ...)
+  local failed = select(2, ...) == 'failed'
+  -- The hash is read again at the end, and a stranger may have spoilt its wish since.
+  if not ttl or not is_lifetime(ttl) then ttl = failed and kept[2] or kept[1] end
+  if ttl == 'keep' then
+    redis.call('PERSIST', key)
+  else
+    redis.call('PEXPIRE', key, math.floor(tonumber(ttl) * 1000))
+  end
+  if failed then
+    local set = app .. queue .. ':failed'
+    redis.pcall('ZADD', set, now, id)
+    redis.pcall('ZREMRANGEBYSCORE', set, '-inf', now - kept[2] * 1000)
+    redis.pcall('ZREMRANGEBYRANK', set, 0, -FAILED_KEPT - 1)
+  end
+  channels[#channels + 1], messages[#channels + 1] = results, key
+  if reply_to and #reply_to < 256 and string.sub(reply_to, 1, #app) == app then
+    channels[#channels + 1], messages[#channels + 1] = reply_to, told(key, select(2, ...))
+  end
+end
