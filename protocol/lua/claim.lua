@@ -43,17 +43,17 @@ local function described(id, queue, claim, fn, args, attempts, lost, time, memor
   return {id, queue, claim, fn, args, attempts, lost, time, memory, retries, delay, backoff, context}
 end
 
--- How a task that is taken is read; args come last because their size is looked at first.
-local FIELDS = {'function', 'attempts', 'lost', 'time-limit', 'memory-limit', 'retries', 'retry-delay', 'retry-backoff',
-  'traceparent', 'args'}
-local function answer(id, queue, claim)
-  local task = redis.pcall('HMGET', task_key(id), unpack(FIELDS))
-  if is_error(task) or not task[1] then return nil end
-  return described(id, queue, claim, task[1], task[10] or '', text(count(task[2])), text(count(task[3])),
-    task[4], task[5], task[6], task[7], task[8], task[9])
-end
-
 if me[1] and request <= count(me[1]) then
+  -- How a task that is taken is read; args come last because their size is looked at first.
+  local FIELDS = {'function', 'attempts', 'lost', 'time-limit', 'memory-limit', 'retries', 'retry-delay', 'retry-backoff',
+    'traceparent', 'args'}
+  local function answer(id, queue, claim)
+    local task = redis.pcall('HMGET', task_key(id), unpack(FIELDS))
+    if is_error(task) or not task[1] then return nil end
+    return described(id, queue, claim, task[1], task[10] or '', text(count(task[2])), text(count(task[3])),
+      task[4], task[5], task[6], task[7], task[8], task[9])
+  end
+
   local tasks, all, mark = {}, redis.call('HGETALL', held), worker .. '/' .. ARGV[3] .. '.'
   for i = 1, #all, 2 do
     local claim, queue = parse_held(all[i + 1])
@@ -70,56 +70,78 @@ local takes, take_ids, take_queues, take_moved = {}, {}, {}, {}
 if suspect and (suspect == '' or redis.call('HEXISTS', held, suspect) == 0) then suspect = false end
 local seen = {}
 
-local MOMENT = '^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%d%d%d%dZ$'
-local LIMITS = {{'time-limit', 9, decimal}, {'memory-limit', 10, whole}, {'retries', 11, whole}, {'retry-delay', 12, decimal},
-  {'retry-backoff', 13, decimal}}
-
--- The reason why a task can not be run, with its code, or nil.
-local function refusal(task)
-  if not task[1] then return 'bad-task', 'function: missing; HSET the hash with a function before the LPUSH' end
-  if #task[1] > NAME_BYTES then return 'bad-task', 'function: ' .. #task[1] .. ' bytes, at most ' .. NAME_BYTES end
-  local limited = task[9] or task[10] or task[11] or task[12] or task[13]
-  for i = 1, limited and #LIMITS or 0 do
-    local name, value, good = LIMITS[i][1], task[LIMITS[i][2]], LIMITS[i][3]
-    if value and not good(value) then
-      return 'bad-task', name .. ': not a ' .. (good == whole and 'whole' or 'decimal') .. ' number: ' .. shown(value)
-    end
-  end
-  local ttl, expires = task[7], task[8]
-  if ttl and not is_lifetime(ttl) then
-    return 'bad-task', 'result-ttl: neither seconds nor keep: ' .. shown(ttl)
-  end
-  if expires and not string.match(expires, MOMENT) then
-    return 'bad-task', 'expires: not a time like 2015-12-05T00:19:01.834909Z: ' .. shown(expires)
-  end
-  if expires and count(task[5]) == 0 and expires <= now_text() then
-    return 'expired', 'expired at ' .. expires .. ', before a worker was free'
-  end
-end
-
 -- Most of the time these two are empty: asked once a call, not once a task.
 local scheduled_any, waiting_any = {}, {}
 
-local function is_early(queue, id)
-  if not scheduled_any[queue] then return false end
-  local due = redis.call('ZSCORE', scheduled_key(queue), id)
-  return due and tonumber(due) > now
-end
+-- What becomes of an entry that is not plainly a task to take: "take" all the same, or what decide() is told. It is one
+-- function because it is rare: a script that runs cold pays for all that it makes.
+local function unusual(queue, id, task, size, moved)
+  local MOMENT = '^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%d%d%d%dZ$'
+  local LIMITS = {{'time-limit', 9, decimal}, {'memory-limit', 10, whole}, {'retries', 11, whole}, {'retry-delay', 12, decimal},
+    {'retry-backoff', 13, decimal}}
 
--- A pending entry whose task is running: a duplicate if a live worker holds it, or if a foreign one may (no claim, and
--- it stands in executing). moved: this very entry was moved there by a wait, so it must be found twice.
-local function runs_elsewhere(task, queue, id, moved)
-  if held_by_live(task[3], id) then return true end
-  if task[4] then return false end
-  return #redis.call('LPOS', executing_key(queue), id, 'COUNT', 2) > (moved and 1 or 0)
-end
+  -- The reason why a task can not be run, with its code, or nil.
+  local function refusal(task)
+    if not task[1] then return 'bad-task', 'function: missing; HSET the hash with a function before the LPUSH' end
+    if #task[1] > NAME_BYTES then return 'bad-task', 'function: ' .. #task[1] .. ' bytes, at most ' .. NAME_BYTES end
+    local limited = task[9] or task[10] or task[11] or task[12] or task[13]
+    for i = 1, limited and #LIMITS or 0 do
+      local name, value, good = LIMITS[i][1], task[LIMITS[i][2]], LIMITS[i][3]
+      if value and not good(value) then
+        return 'bad-task', name .. ': not a ' .. (good == whole and 'whole' or 'decimal') .. ' number: ' .. shown(value)
+      end
+    end
+    local ttl, expires = task[7], task[8]
+    if ttl and not is_lifetime(ttl) then
+      return 'bad-task', 'result-ttl: neither seconds nor keep: ' .. shown(ttl)
+    end
+    if expires and not string.match(expires, MOMENT) then
+      return 'bad-task', 'expires: not a time like 2015-12-05T00:19:01.834909Z: ' .. shown(expires)
+    end
+    if expires and count(task[5]) == 0 and expires <= now_text() then
+      return 'expired', 'expired at ' .. expires .. ', before a worker was free'
+    end
+  end
 
-local function no_hash(queue, id)
-  local waiting = app .. queue .. ':waiting'
-  local first = redis.call('ZSCORE', waiting, id)
-  if first and now - tonumber(first) >= HASH_GRACE then return 'quarantine' end
-  if not first and redis.call('ZCOUNT', waiting, now - WAITING_OLD, '+inf') >= WAITING_KEPT then return 'quarantine' end
-  return 'wait'
+  local function is_early(queue, id)
+    if not scheduled_any[queue] then return false end
+    local due = redis.call('ZSCORE', scheduled_key(queue), id)
+    return due and tonumber(due) > now
+  end
+
+  -- A pending entry whose task is running: a duplicate if a live worker holds it, or if a foreign one may (no claim, and
+  -- it stands in executing). moved: this very entry was moved there by a wait, so it must be found twice.
+  local function runs_elsewhere(task, queue, id, moved)
+    if held_by_live(task[3], id) then return true end
+    if task[4] then return false end
+    return #redis.call('LPOS', executing_key(queue), id, 'COUNT', 2) > (moved and 1 or 0)
+  end
+
+  local function no_hash(queue, id)
+    local waiting = app .. queue .. ':waiting'
+    local first = redis.call('ZSCORE', waiting, id)
+    if first and now - tonumber(first) >= HASH_GRACE then return 'quarantine' end
+    if not first and redis.call('ZCOUNT', waiting, now - WAITING_OLD, '+inf') >= WAITING_KEPT then return 'quarantine' end
+    return 'wait'
+  end
+
+  local state = task[2] or 'pending'
+  if not task[1] and not task[2] and size == 0 and redis.call('EXISTS', task_key(id)) == 0 then return no_hash(queue, id) end
+  if state == 'finished' or (state == 'executing' and runs_elsewhere(task, queue, id, moved)) or is_early(queue, id) then
+    return 'drop'
+  end
+  local code, reason = refusal(task)
+  if not code and state ~= 'pending' and state ~= 'executing' then
+    code, reason = 'bad-task', 'state: neither pending, executing nor finished: ' .. shown(state)
+  elseif not code and size > args_cap then
+    code, reason = 'bad-args', 'args: ' .. size .. ' bytes, at most ' .. args_cap
+  end
+  if code then return 'fail', code, reason, task[7], task[14] end
+  if task[6] and count(task[6]) >= LOSSES_ALONE then
+    if suspect and suspect ~= id then return 'later' end
+    suspect = id
+  end
+  return 'take'
 end
 
 local function decide(what, id, queue, moved, ...) todo[#todo + 1] = {what, id, queue, moved, ...} end
@@ -136,23 +158,11 @@ local function look(queue, id, moved)
   local task = redis.call('HMGET', key, 'function', 'state', 'worker', 'claim', 'attempts', 'lost', 'result-ttl', 'expires',
     'time-limit', 'memory-limit', 'retries', 'retry-delay', 'retry-backoff', 'reply-to', 'traceparent',
     size <= args_cap and 'args' or 'state', 'result')
-  local state = task[2] or 'pending'
-  if not task[1] and not task[2] and size == 0 and redis.call('EXISTS', key) == 0 then
-    return decide(no_hash(queue, id), id, queue, moved)
-  end
-  if state == 'finished' or (state == 'executing' and runs_elsewhere(task, queue, id, moved)) or is_early(queue, id) then
-    return decide('drop', id, queue, moved)
-  end
-  local code, reason = refusal(task)
-  if not code and state ~= 'pending' and state ~= 'executing' then
-    code, reason = 'bad-task', 'state: neither pending, executing nor finished: ' .. shown(state)
-  elseif not code and size > args_cap then
-    code, reason = 'bad-args', 'args: ' .. size .. ' bytes, at most ' .. args_cap
-  end
-  if code then return decide('fail', id, queue, moved, code, reason, task[7], task[14]) end
-  if task[6] and count(task[6]) >= LOSSES_ALONE then
-    if suspect and suspect ~= id then return decide('later', id, queue, moved) end
-    suspect = id
+  local plain = task[1] and #task[1] <= NAME_BYTES and (not task[2] or task[2] == 'pending') and size <= args_cap
+    and not (task[6] or task[7] or task[8] or task[9] or task[10] or task[11] or task[12] or task[13] or scheduled_any[queue])
+  if not plain then
+    local what, code, reason, ttl, reply_to = unusual(queue, id, task, size, moved)
+    if what ~= 'take' then return decide(what, id, queue, moved, code, reason, ttl, reply_to) end
   end
   bytes_left = bytes_left - size
   local n = #takes + 1
