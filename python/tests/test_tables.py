@@ -1,5 +1,6 @@
 """The words, keys and numbers of this package and of the scripts are those of protocol/tables. Needs no server."""
 
+import hashlib
 import inspect
 import json
 import re
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 import doshit
-from doshit.commands.scripts import NAMES
+from doshit.commands.scripts import NAMES, SCRIPTS
 from doshit.values import names, states
 from doshit.values.keys import Keys
 
@@ -28,12 +29,14 @@ def script(name: str) -> str:
 
 
 SCRIPT_FILES = sorted(path.stem for path in (SHARED / "lua").glob("*.lua"))
+PART_FILES = sorted(f"parts/{path.stem}" for path in (SHARED / "lua" / "parts").glob("*.lua"))
+LUA_FILES = SCRIPT_FILES + PART_FILES
 ALL_FIELDS = {field["name"]: field for hash in table("fields")["hashes"] for field in hash["fields"]}
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    parts = ("lua", "tables")
-    return {f"{part}/{path.name}": path.read_bytes() for part in parts for path in (folder / part).iterdir()}
+    found = (path for shared in ("lua", "tables") for path in (folder / shared).rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
 
 
 def test_the_packages_copy_is_the_protocol_byte_for_byte():
@@ -97,7 +100,7 @@ def test_every_key_that_a_script_spells_is_in_the_table():
     tails = {
         re.sub(r"\{.*", "", pattern.removeprefix("{queue}")) for pattern in patterns if pattern.startswith("{queue}")
     }
-    text = "".join(script(name) for name in SCRIPT_FILES)
+    text = "".join(script(name) for name in LUA_FILES)
 
     found_heads = set(re.findall(r"\bapp \.\. '([^']+)'", text))
     found_tails = set(re.findall(r"\bapp \.\. [a-z_]+(?:\[i\])? \.\. '([^']+)'", text))
@@ -110,13 +113,63 @@ def test_every_hyphenated_word_of_a_script_is_a_word_of_the_protocol():
     replies = {word for row in table("transitions")["transitions"] for word in row["replies"]}
     known = ALL_FIELDS.keys() | replies | set(states.ErrorCode)
 
-    assert {word for name in SCRIPT_FILES for word in HYPHENATED.findall(script(name))} <= known
+    assert {word for name in LUA_FILES for word in HYPHENATED.findall(script(name))} <= known
 
 
 def test_each_transition_in_use_has_its_script_and_each_script_its_transition():
     used = [row["name"] for row in table("transitions")["transitions"] if row["status"] == "used"]
 
-    assert sorted(used) == sorted(NAMES) == [name for name in SCRIPT_FILES if name != "prelude"]
+    assert sorted(used) == sorted(NAMES) == SCRIPT_FILES
+
+
+def test_every_lua_file_is_a_script_or_a_part():
+    found = {path.relative_to(SHARED / "lua").as_posix() for path in (SHARED / "lua").rglob("*") if path.is_file()}
+
+    assert found == {f"{name}.lua" for name in LUA_FILES}
+
+
+def parts_of(name: str) -> list[str]:
+    """The files of the parts that a script is sent behind, in their order."""
+    (line,) = re.findall(r"^-- Parts: (.+)$", script(name), re.MULTILINE)
+    return [f"parts/{part}" for part in line.split()]
+
+
+def code(name: str) -> str:
+    return re.sub(r"'[^'\n]*'|--.*", "", script(name))
+
+
+def defined(part: str) -> set[str]:
+    """The names that a part gives to what is sent behind it."""
+    lists = re.findall(r"^local (?:function )?([a-zA-Z_]\w*(?:, \w+)*)", script(part), re.MULTILINE)
+    return {name for names in lists for name in names.split(", ")}
+
+
+def needed(name: str) -> set[str]:
+    """The parts that define a name which this file uses."""
+    words = set(re.findall(r"(?<![.\w])[a-zA-Z_]\w*", code(name)))
+    return {part for part in PART_FILES if part != name and defined(part) & words}
+
+
+@pytest.mark.parametrize("name", SCRIPT_FILES)
+def test_a_script_is_sent_behind_the_parts_that_it_needs_in_order_and_no_other(name):
+    parts = parts_of(name)
+    needs = [needed(part) for part in parts]
+
+    assert all(need <= set(parts[:at]) for at, need in enumerate(needs))
+    assert set().union(needed(name), *needs) == set(parts)
+    assert len(parts) == len(set(parts))
+
+
+def test_every_part_is_sent_with_some_script():
+    assert {part for name in SCRIPT_FILES for part in parts_of(name)} == set(PART_FILES)
+
+
+@pytest.mark.parametrize("name", SCRIPT_FILES)
+def test_the_package_sends_the_parts_then_the_script(name):
+    sent = "".join(script(file) for file in (*parts_of(name), name)).encode()
+
+    assert SCRIPTS[name].source == sent
+    assert SCRIPTS[name].sha == hashlib.sha1(sent).hexdigest().encode()
 
 
 @pytest.mark.parametrize("row", table("transitions")["transitions"], ids=lambda row: row["name"])
@@ -142,7 +195,7 @@ def test_the_default_numbers_are_those_of_the_package():
 def test_the_numbers_of_the_scripts_are_those_of_the_table():
     found = {
         (name, constant): int(value)
-        for name in SCRIPT_FILES
+        for name in LUA_FILES
         for constant, value in re.findall(r"^local ([A-Z_]+) = (\d+)\b", script(name), re.MULTILINE)
     }
 

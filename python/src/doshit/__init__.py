@@ -1,6 +1,6 @@
 """A job queue for Python and Node.js on Redis whose schema is its API."""
 
-from doshit.client import Doshit, Handle, Task, default_app
+from doshit.client import CurrentTask, Doshit, Handle, Task, current_task, default_app
 from doshit.errors import (
     BadArguments,
     BadTask,
@@ -23,6 +23,7 @@ __all__ = [
     "BadArguments",
     "BadTask",
     "ConfigurationError",
+    "CurrentTask",
     "Doshit",
     "DoshitError",
     "Handle",
@@ -32,6 +33,7 @@ __all__ = [
     "TaskFailed",
     "TaskVanished",
     "WaitTimeout",
+    "current_task",
     "enqueue",
     "enqueue_many",
     "on_child_start",

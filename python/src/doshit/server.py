@@ -109,7 +109,8 @@ class Address:
     def url(self) -> str:
         if self.path is not None:
             return f"unix://{quote(self.path)}?db=0"
-        return f"redis://:{quote(self.password or '')}@127.0.0.1:{self.port}/0"
+        # A user name, because redis-cli sends an empty one where there is none.
+        return f"redis://default:{quote(self.password or '')}@127.0.0.1:{self.port}/0"
 
     def connect(self) -> socket.socket:
         if self.path is None:

@@ -204,3 +204,11 @@ def recurse() -> int:
 @app.task
 def long_error(size: int) -> None:
     raise ValueError("\N{SNOWMAN}" * size + "\ud800")
+
+
+@task
+def myself() -> dict[str, Any]:
+    """What a run can know of itself."""
+    me = current_task()
+    assert me is not None
+    return {"id": me.id, "function": me.function, "attempt": me.attempt, "claim": me.claim}

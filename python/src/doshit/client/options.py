@@ -21,7 +21,7 @@ class OptionFields(TypedDict, total=False):
     expires: an aware datetime, or seconds or a timedelta from now (by the clock of this machine); a task that has not
         started by then fails with the code "expired"
     result_ttl: seconds or a timedelta that the task stays readable after its end, or "keep"
-    username, traceparent: who asked; W3C trace context. Both are handed on to the run
+    username, traceparent: who asked; W3C trace context. Both are written into the hash
     """
 
     queue: str

@@ -44,7 +44,8 @@ def redact(url: str) -> str:
             host = parts.netloc.rsplit("@", 1)[1]
             parts = parts._replace(netloc=f"{parts.username or ''}:***@{host}")
         query = re.sub(r"((?:^|&)password=)[^&]*", r"\1***", parts.query)
-        return urlunsplit(parts._replace(query=query))
+        shown = urlunsplit(parts._replace(query=query))
+        return shown.replace("unix:/", "unix:///", 1) if url.startswith("unix:///") else shown
     except ValueError:
         return "(a URL that cannot be read)"
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from doshit.client.current import set_running
 from doshit.errors import BadArguments, ResultNotJson
 from doshit.values.codec import encode_result
 from doshit.values.states import REASON_CAP, RESULT_CAP, TRACEBACK_CAP, ErrorCode
@@ -29,7 +30,8 @@ class Runner:
 
     def run(self, job: Job) -> Report:
         """Runs a job to its report: (sequence number, RETURNED or FAILED, microseconds, payload)."""
-        sequence, _, name, raw, _, _ = job
+        sequence, id, name, raw, claim, attempt = job
+        set_running((id, name, claim, attempt))
         begun = time.perf_counter_ns()
         try:
             task = self._tasks[name]

@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import threading
+import traceback
 from typing import Any
 
 import msgspec
@@ -146,6 +147,8 @@ class ForkServer:
             status = 0
         except OSError:
             status = 0  # the supervisor closed the channel
+        except Exception:
+            traceback.print_exc()  # a bug of this package: no run's, for those are caught
         finally:
             with contextlib.suppress(Exception):
                 sys.stdout.flush()

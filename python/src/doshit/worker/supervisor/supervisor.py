@@ -275,7 +275,7 @@ class Supervisor:
 
     def stop(self, grace: float) -> None:
         """Fetches no more; runs get so many seconds to end."""
-        log.info("stopping: runs get %g s to end; again to hand them back now", grace)
+        log.info("stopping%s", f": runs get {grace:g} s to end; again to hand them back now" if grace else "")
         self.fetcher.stopped = True
         self.family.wanted = 0
         self._stop_by = time.monotonic() + grace
