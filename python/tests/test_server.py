@@ -210,7 +210,7 @@ def test_a_path_with_spaces_and_signs_works(folder):
 
 def test_a_path_too_long_for_a_socket_gets_a_port_with_a_password(folder):
     with EmbeddedServer(folder / ("long" * 30), tied=True) as server:
-        assert server.url.startswith("redis://:")
+        assert server.url.startswith("redis://default:")
         assert ask(server.url, "PING")
         without_password = server.url.replace(server.url.split("@")[0], "redis://", 1).replace("@", "")
         with pytest.raises(redis.AuthenticationError):

@@ -85,7 +85,7 @@ def echo(text: str) -> str:
     return text
 
 
-def anything(a, b=None):  # type: ignore[no-untyped-def]
+def anything(a, b=None):
     return a, b
 
 

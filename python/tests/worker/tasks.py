@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from doshit import Doshit
+from doshit import Doshit, current_task
 
 app = Doshit()
 HELD_AT_MOST = 60.0
@@ -206,7 +206,7 @@ def long_error(size: int) -> None:
     raise ValueError("\N{SNOWMAN}" * size + "\ud800")
 
 
-@task
+@app.task
 def myself() -> dict[str, Any]:
     """What a run can know of itself."""
     me = current_task()

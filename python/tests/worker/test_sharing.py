@@ -110,3 +110,12 @@ def test_large_results_of_many_tasks_pass_whole(start_worker, world):
     ids = world.push_all([(str(n), "big", {"size": 1_000_000}) for n in range(40)])
     world.all_ended(ids)
     assert {world.client.hstrlen(world.task_key(id), "result-value") for id in ids} == {1_000_002}
+
+
+def test_a_run_knows_its_id_its_attempt_and_its_claim(start_worker, world):
+    start_worker()
+    world.push("who", "myself")
+    world.all_ended(["who"])
+    me = world.value("who")
+    assert (me["id"], me["function"], me["attempt"]) == ("who", "myself", 1)
+    assert [[me["claim"]]] == world.fields(["who"], "claim")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class CurrentTask:
+class CurrentTask(NamedTuple):
     """The run this code is part of.
 
     id: the task's, the same in every run of it; attempt: 1 for its first run; claim: a token that no other run has, of
