@@ -53,6 +53,12 @@ os.execv(sys.argv[2], sys.argv[2:])
 """
 
 
+# The wheel's server is built without jemalloc, and its scripts make and drop small pieces all the time. By itself glibc
+# keeps 7 of a size at hand (its manual, Memory Allocation Tunables); in a large heap the search for others took a third
+# of the speed: draining the front of 600,000 tasks was 0.74 to 0.83 of draining 10,000, with these it was 1.04.
+ALLOCATOR = "glibc.malloc.tcache_count=2000:glibc.malloc.top_pad=67108864:glibc.malloc.trim_threshold=1073741824"
+
+
 class ServerNotStarted(ServerError):
     """There is a binary, and the embedded server does not run; the message says why and what to do."""
 
@@ -337,6 +343,7 @@ class EmbeddedServer:
             process = subprocess.Popen(
                 command,
                 cwd=self._folder,
+                env={"GLIBC_TUNABLES": ALLOCATOR, **os.environ},
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
