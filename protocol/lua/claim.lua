@@ -1,12 +1,12 @@
 -- claim: pending -> executing. Moves up to n ids to executing and takes them for one worker, in one step.
--- Parts: base time numbers calls held ending
+-- Parts: base time count
 -- ARGV: now, worker, request, limit, bytes (of args a call), args-cap (bytes of one task's args),
 --       result-ttl, failed-ttl (seconds), count of queues, queues in the order they are served,
 --       then for each id that a wait moved to executing already: its queue, the id.
 -- Replies: {"sealed"} | {"unknown"} (register first) |
 --          {"claimed", looked, tasks, problems}: looked is how many entries were taken off the queues; a task is
 --          {id, queue, claim, function, args, attempts, lost} and, if it has any of them, {..., time-limit, memory-limit,
---          retries, retry-delay, retry-backoff, traceparent}; a problem is {queue, what Redis said}.
+--          retries, retry-delay, retry-backoff, traceparent, username, retried}; a problem is {queue, what Redis said}.
 -- Promise: request is a number that grows with every call of one worker; the same number again answers the same tasks and
 --          takes none, so a lost reply strands nothing. Nothing is popped before it was read. At most 1000 entries of a queue
 --          a call. Refused whole at maxmemory.
@@ -22,7 +22,7 @@ local WAITING_KEPT = 10000    -- ids that may wait for their hash, a queue
 local WAITING_OLD = 60000     -- ms after which an id that nobody looked at again is a new one
 local LOSSES_ALONE = 2        -- a task this often lost is held one at a time
 local PARKED_NAMES = 100      -- parked functions looked at, a queue
-local NAME_BYTES = 255        -- of a function's name, and of a trace context
+local NAME_BYTES = 255        -- of an id, a function's name, who asked, and a trace context
 
 local score = redis.call('ZSCORE', workers_key, worker)
 if not score then return {'unknown'} end
@@ -30,31 +30,73 @@ if tonumber(score) < 0 then return {'sealed'} end
 local held = held_key(worker)
 local me = redis.call('HMGET', worker_key(worker), 'request', 'catalog', 'suspect')
 if not me[2] then return {'unknown'} end
+local mark = worker .. '/' .. ARGV[3] .. '.'   -- what the claims of this call begin with
+local is_repeated = me[1] and request <= count(me[1])
+local cutoffs_key = app .. 'cutoffs'
 
-local function text(number) return string.format('%d', number) end
-local function trace(value) return value and #value <= NAME_BYTES and value end
-
--- One task of the reply; most have none of the limits and end before them.
-local function described(id, queue, claim, fn, args, attempts, lost, time, memory, retries, delay, backoff, context)
-  context = trace(context)
-  if not (time or memory or retries or delay or backoff or context) then
-    return {id, queue, claim, fn, args, attempts, lost}
-  end
-  return {id, queue, claim, fn, args, attempts, lost, time, memory, retries, delay, backoff, context}
+-- Most tasks have these fields and no others; then nothing else need be read of them. False: look closer.
+local function read_plain(key)
+  local task = redis.call('HMGET', key, 'function', 'args', 'state', 'queue', 'pending-created', 'reply-to')
+  local fn, state = task[1], task[3]
+  if not fn or #fn > NAME_BYTES or (state and state ~= 'pending') then return false end
+  local known = 1 + (task[2] and 1 or 0) + (state and 1 or 0) + (task[4] and 1 or 0) + (task[5] and 1 or 0) + (task[6] and 1 or 0)
+  return redis.call('HLEN', key) == known and task
 end
 
-if me[1] and request <= count(me[1]) then
-  -- How a task that is taken is read; args come last because their size is looked at first.
-  local FIELDS = {'function', 'attempts', 'lost', 'time-limit', 'memory-limit', 'retries', 'retry-delay', 'retry-backoff',
-    'traceparent', 'args'}
+local function write_taken(key, queue, claim, attempts)
+  redis.call('HSET', key, 'state', 'executing', 'worker', worker, 'claim', claim, 'executing-created', now_text(),
+    'queue', queue, 'attempts', attempts)
+  redis.call('PERSIST', key)
+end
+
+-- Most of the time none of these is there: asked in one call, for each costs most when little is to do.
+local function is_simple(queue)
+  return redis.call('EXISTS', scheduled_key(queue), app .. queue .. ':waiting', app .. queue .. ':parked',
+    app .. queue .. ':quarantine', cutoffs_key) == 0
+end
+
+-- An idle worker's claim: the one plain task that its wait has moved, and nothing else in sight. It comes before the rest
+-- because somebody waits for it, and a script that runs cold pays for all that it makes.
+local function take_moved(queue, id)
+  local key, executing = task_key(id), executing_key(queue)
+  if #id > NAME_BYTES or not is_simple(queue) or redis.pcall('LLEN', pending_key(queue)) ~= 0 then return nil end
+  local place, size = redis.pcall('LPOS', executing, id), redis.pcall('HSTRLEN', key, 'args')
+  if type(place) ~= 'number' or is_error(size) or size > args_cap then return nil end
+  local task = read_plain(key)
+  if not task then return nil end
+  local claim = mark .. '1'
+  redis.call('HSET', worker_key(worker), 'request', ARGV[3])
+  write_taken(key, queue, claim, '1')
+  redis.call('HSET', held, id, claim .. ' ' .. queue)
+  return {'claimed', 1, {{id, queue, claim, task[1], task[2] or '', '1', '0'}}, {}}
+end
+if queue_count == 1 and #ARGV == 12 and not is_repeated then
+  local taken = take_moved(ARGV[11], ARGV[12])
+  if taken then return taken end
+end
+
+-- Parts: numbers shown calls held letgo ending
+local function text(number) return string.format('%d', number) end
+local function short(value) return value and #value <= NAME_BYTES and value end
+
+-- One task of the reply; most have none of what may come last and end before it.
+local function described(id, queue, claim, fn, args, attempts, lost, time, memory, retries, delay, backoff, context, user, retried)
+  context, user = short(context), short(user)
+  if not (time or memory or retries or delay or backoff or context or user or retried) then
+    return {id, queue, claim, fn, args, attempts, lost}
+  end
+  return {id, queue, claim, fn, args, attempts, lost, time, memory, retries, delay, backoff, context, user, retried}
+end
+
+if is_repeated then
   local function answer(id, queue, claim)
-    local task = redis.pcall('HMGET', task_key(id), unpack(FIELDS))
+    local task = redis.pcall('HMGET', task_key(id), 'function', 'attempts', 'lost', 'time-limit', 'memory-limit', 'retries',
+      'retry-delay', 'retry-backoff', 'traceparent', 'username', 'retried', 'args')
     if is_error(task) or not task[1] then return nil end
-    return described(id, queue, claim, task[1], task[10] or '', text(count(task[2])), text(count(task[3])),
-      task[4], task[5], task[6], task[7], task[8], task[9])
+    return described(id, queue, claim, task[1], task[12] or '', text(count(task[2])), text(count(task[3])), unpack(task, 4, 11))
   end
 
-  local tasks, all, mark = {}, redis.call('HGETALL', held), worker .. '/' .. ARGV[3] .. '.'
+  local tasks, all = {}, redis.call('HGETALL', held)
   for i = 1, #all, 2 do
     local claim, queue = parse_held(all[i + 1])
     if claim and string.sub(claim, 1, #mark) == mark then tasks[#tasks + 1] = answer(all[i], queue, claim) end
@@ -70,8 +112,19 @@ local takes, take_ids, take_queues, take_moved, take_plain = {}, {}, {}, {}, {}
 if suspect and (suspect == '' or redis.call('HEXISTS', held, suspect) == 0) then suspect = false end
 local seen = {}
 
--- Most of the time these two are empty: asked once a call, not once a task.
+-- Most of the time these are empty: asked once a call, not once a task.
 local scheduled_any, waiting_any = {}, {}
+local cutoffs = false
+
+-- Was all that is as old as this task cancelled at once? created: when it was submitted, as it says itself.
+local function is_cut(queue, fn, created)
+  if not cutoffs or not created or #created ~= 27 then return false end
+  local function before(field)
+    if cutoffs[field] == nil then cutoffs[field] = redis.call('HGET', cutoffs_key, field) end
+    return cutoffs[field] and created <= cutoffs[field]
+  end
+  return before('queue:' .. queue) or before('function:' .. fn)
+end
 
 -- What becomes of an entry that is not plainly a task to take: "take" all the same, or what decide() is told. It is one
 -- function because it is rare: a script that runs cold pays for all that it makes.
@@ -81,8 +134,10 @@ local function unusual(queue, id, task, size, moved)
     {'retry-backoff', 13, decimal}}
 
   -- The reason why a task can not be run, with its code, or nil.
-  local function refusal(task)
+  local function refusal(queue, task)
+    if task[20] and not task[17] then return 'cancelled', 'cancelled at ' .. shown(task[20]) .. ', before it ran' end
     if not task[1] then return 'bad-task', 'function: missing; HSET the hash with a function before the LPUSH' end
+    if is_cut(queue, task[1], task[21]) then return 'cancelled', 'cancelled before it ran, with all of its queue or function' end
     if #task[1] > NAME_BYTES then return 'bad-task', 'function: ' .. #task[1] .. ' bytes, at most ' .. NAME_BYTES end
     local limited = task[9] or task[10] or task[11] or task[12] or task[13]
     for i = 1, limited and #LIMITS or 0 do
@@ -127,10 +182,9 @@ local function unusual(queue, id, task, size, moved)
 
   local state = task[2] or 'pending'
   if not task[1] and not task[2] and size == 0 and redis.call('EXISTS', task_key(id)) == 0 then return no_hash(queue, id) end
-  if state == 'finished' or (state == 'executing' and runs_elsewhere(task, queue, id, moved)) or is_early(queue, id) then
-    return 'drop'
-  end
-  local code, reason = refusal(task)
+  if state == 'finished' then return 'over', task[7] end
+  if (state == 'executing' and runs_elsewhere(task, queue, id, moved)) or is_early(queue, id) then return 'drop' end
+  local code, reason = refusal(queue, task)
   if not code and state ~= 'pending' and state ~= 'executing' then
     code, reason = 'bad-task', 'state: neither pending, executing nor finished: ' .. shown(state)
   elseif not code and size > args_cap then
@@ -146,42 +200,36 @@ end
 
 local function decide(what, id, queue, moved, ...) todo[#todo + 1] = {what, id, queue, moved, ...} end
 
--- Most tasks have these fields and no others; then nothing else need be read of them. (A table that Lua grows to 17 items
--- costs more than the two calls.) Returns whether it is taken.
-local function look_at_plain(queue, id, key, size, moved)
-  local task = redis.call('HMGET', key, 'function', 'args', 'state', 'queue', 'pending-created', 'reply-to')
-  local fn, state = task[1], task[3]
-  if not fn or #fn > NAME_BYTES or (state and state ~= 'pending') or scheduled_any[queue] then return false end
-  local known = 1 + (task[2] and 1 or 0) + (state and 1 or 0) + (task[4] and 1 or 0) + (task[5] and 1 or 0) + (task[6] and 1 or 0)
-  if redis.call('HLEN', key) ~= known then return false end
+local function take(task, id, queue, size, moved, is_plain)
   bytes_left = bytes_left - size
   local n = #takes + 1
-  takes[n], take_ids[n], take_queues[n], take_moved[n], take_plain[n] = task, id, queue, moved or false, true
-  return true
+  takes[n], take_ids[n], take_queues[n], take_moved[n], take_plain[n] = task, id, queue, moved or false, is_plain
 end
 
 -- Judges one entry.
 local function look(queue, id, moved)
   looked = looked + 1
-  if seen[id] then return decide('drop', id, queue, moved) end
+  if seen[id] then return decide('twin', id, queue, moved) end
   seen[id] = true
-  if #id > ID_BYTES then return decide('quarantine', id, queue, moved) end
+  if #id > NAME_BYTES then return decide('quarantine', id, queue, moved) end
   local key = task_key(id)
   local size = redis.pcall('HSTRLEN', key, 'args')
   if is_error(size) then return decide('quarantine', id, queue, moved) end
-  if size <= args_cap and look_at_plain(queue, id, key, size, moved) then return end
+  if size <= args_cap and not scheduled_any[queue] then
+    local task = read_plain(key)
+    if task and not is_cut(queue, task[1], task[5]) then return take(task, id, queue, size, moved, true) end
+  end
   local task = redis.call('HMGET', key, 'function', 'state', 'worker', 'claim', 'attempts', 'lost', 'result-ttl', 'expires',
     'time-limit', 'memory-limit', 'retries', 'retry-delay', 'retry-backoff', 'reply-to', 'traceparent',
-    size <= args_cap and 'args' or 'state', 'result')
-  local plain = task[1] and #task[1] <= NAME_BYTES and (not task[2] or task[2] == 'pending') and size <= args_cap
-    and not (task[6] or task[7] or task[8] or task[9] or task[10] or task[11] or task[12] or task[13] or scheduled_any[queue])
-  if not plain then
+    size <= args_cap and 'args' or 'state', 'result', 'username', 'retried', 'cancelled-created', 'pending-created')
+  local usual = task[1] and #task[1] <= NAME_BYTES and (not task[2] or task[2] == 'pending') and size <= args_cap
+    and not (task[6] or task[7] or task[8] or task[9] or task[10] or task[11] or task[12] or task[13] or task[20] or cutoffs
+    or scheduled_any[queue])
+  if not usual then
     local what, code, reason, ttl, reply_to = unusual(queue, id, task, size, moved)
     if what ~= 'take' then return decide(what, id, queue, moved, code, reason, ttl, reply_to) end
   end
-  bytes_left = bytes_left - size
-  local n = #takes + 1
-  takes[n], take_ids[n], take_queues[n], take_moved[n], take_plain[n] = task, id, queue, moved or false, false
+  take(task, id, queue, size, moved, false)
 end
 
 -- One key of a wrong type takes its queue out of this call, and no other.
@@ -191,16 +239,16 @@ local function keep_out(queue, key, kind)
   return true
 end
 
--- Most of the time none of these four is there: asked once a queue, for each call costs most when little is to do.
 local has_more = {}
 local function usable(queue)
+  if is_simple(queue) then return true end
   local scheduled, waiting = scheduled_key(queue), app .. queue .. ':waiting'
   local parked, dropped = app .. queue .. ':parked', app .. queue .. ':quarantine'
-  if redis.call('EXISTS', scheduled, waiting, parked, dropped) == 0 then return true end
   if keep_out(queue, scheduled, 'zset') or keep_out(queue, waiting, 'zset') or keep_out(queue, parked, 'zset')
     or keep_out(queue, dropped, 'list') then
     return false
   end
+  cutoffs = cutoffs or (redis.call('TYPE', cutoffs_key).ok == 'hash' and {})
   has_more[queue] = true
   scheduled_any[queue] = redis.call('ZCARD', scheduled) > 0
   waiting_any[queue] = redis.call('ZCARD', waiting) > 0
@@ -266,12 +314,18 @@ end
 -- Everything is read; from here on it is written. The first write may grow memory: at maxmemory nothing has happened yet.
 redis.call('HSET', worker_key(worker), 'request', ARGV[3])
 if (suspect or '') ~= (me[3] or '') then redis.call('HSET', worker_key(worker), 'suspect', suspect or '') end
-local started = now_text()
 
 -- Rare, so what it needs is made only then: a cold script's price is what it makes.
 if #todo > 0 then
   local act = {}
   function act.drop() end
+  act.twin = act.drop   -- what becomes of its first entry is done there
+  -- A task that was cancelled while it waited: nobody asks for its end in this list any more.
+  function act.over(id, queue, ttl)
+    if ttl ~= 'keep' and redis.call('PTTL', task_key(id)) == -1 then
+      redis.call('PEXPIRE', task_key(id), math.floor((ttl and decimal(ttl) and tonumber(ttl) or kept[1]) * 1000))
+    end
+  end
   function act.quarantine(id, queue) quarantine(queue, id) end
   function act.wait(id, queue)
     redis.call('ZREMRANGEBYSCORE', app .. queue .. ':waiting', '-inf', now - WAITING_OLD)
@@ -288,32 +342,29 @@ if #todo > 0 then
   for i = 1, #todo do
     local what, id, queue, moved = unpack(todo[i], 1, 4)
     if moved then redis.call('LREM', executing_key(queue), 1, id) end
-    if what ~= 'wait' and waiting_any[queue] then redis.call('ZREM', app .. queue .. ':waiting', id) end
+    if what ~= 'wait' and what ~= 'twin' and waiting_any[queue] then redis.call('ZREM', app .. queue .. ':waiting', id) end
     act[what](id, queue, unpack(todo[i], 5, 8))
   end
 end
 
 local tasks, pushed, holds = {}, {}, {}
-local claim_prefix = worker .. '/' .. ARGV[3] .. '.'
 for n = 1, #takes do
   local task, id, queue = takes[n], take_ids[n], take_queues[n]
-  local key, claim = task_key(id), claim_prefix .. n
+  local key, claim = task_key(id), mark .. n
   if take_plain[n] then
-    redis.call('HSET', key, 'state', 'executing', 'worker', worker, 'claim', claim, 'executing-created', started,
-      'queue', queue, 'attempts', '1')
+    write_taken(key, queue, claim, '1')
     tasks[n] = {id, queue, claim, task[1], task[2] or '', '1', '0'}
   else
     local attempts = task[5] and text(count(task[5]) + 1) or '1'
-    redis.call('HSET', key, 'state', 'executing', 'worker', worker, 'claim', claim, 'executing-created', started,
-      'queue', queue, 'attempts', attempts)
+    write_taken(key, queue, claim, attempts)
     -- A plain producer may HSET a finished task to pending: the end of one run is not the end of the next.
     if task[17] then
-      redis.call('HDEL', key, 'result', 'result-value', 'finished-created', 'error-code', 'error-reason', 'error-exception')
+      redis.call('HDEL', key, 'result', 'result-value', 'finished-created', 'error-code', 'error-reason', 'error-exception',
+        'cancelled-created')
     end
     tasks[n] = described(id, queue, claim, task[1], task[16] or '', attempts, task[6] and text(count(task[6])) or '0',
-      task[9], task[10], task[11], task[12], task[13], task[15])
+      task[9], task[10], task[11], task[12], task[13], task[15], task[18], task[19])
   end
-  redis.call('PERSIST', key)
   if waiting_any[queue] then redis.call('ZREM', app .. queue .. ':waiting', id) end
   holds[2 * n - 1], holds[2 * n] = id, claim .. ' ' .. queue
   if not take_moved[n] then

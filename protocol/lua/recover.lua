@@ -1,9 +1,10 @@
 -- recover: executing -> pending or failed. Takes back what dead workers held and what nobody holds.
--- Parts: base time numbers calls held ending
+-- Parts: base time count numbers calls held letgo sealing ending
 -- ARGV: now, interval (ms: less after the last call it does nothing), losses (that fail a task), result-ttl, failed-ttl (seconds).
--- Replies: {"early"} | {"amnesty", ms left} | {"recovered", workers sealed, tasks taken back, tasks failed, unclaimed taken back}.
+-- Replies: {"early"} | {"amnesty", ms left, tasks taken back, tasks failed} |
+--          {"recovered", workers sealed, tasks taken back, tasks failed, unclaimed taken back}.
 -- Promise: after a gap between calls (Redis was away, or nobody was there) live workers get time to beat before anybody is taken
---          for dead; a sealed worker claims nothing more, and what was taken from it, it can no longer end; a queue with a key of
+--          for dead; what sealed workers held is taken back all the same; a sealed worker claims nothing more, and what was taken from it, it can no longer end; a queue with a key of
 --          a wrong type is passed over and loses nothing; bounded work a call; works at maxmemory.
 -- Vectors: commands/recover.json
 local interval, losses_cap = tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -17,36 +18,41 @@ local UNCLAIMED_KEPT = 10000 -- ids watched, a queue
 local SEARCHES = 50          -- in executing, a call and queue
 local UNCLAIMED = 5000       -- ms an id may stand in executing with nobody holding it
 local FOREIGN = 3600000      -- the same for a task that runs without a claim: a foreign worker's
-local SEALED_KEPT = 3600000  -- ms a sealed id is remembered
-local SEALED, EMPTIED = -1, -2   -- scores of workers: still to be taken from; nothing left
+local EMPTIED = -2           -- score of a sealed worker from which nothing is left to take
 
 local duty = redis.call('HMGET', duties_key, 'recover', 'amnesty-until')
 local last = tonumber(duty[1] or '')
 if last and now >= last and now - last < interval then return {'early'} end
 allow_at_maxmemory()
 redis.call('HSET', duties_key, 'recover', now)
+local amnesty = count(duty[2]) - now
 if not last or now - last > GAP then
+  amnesty = AMNESTY
   redis.call('HSET', duties_key, 'amnesty-until', now + AMNESTY)
-  return {'amnesty', AMNESTY}
 end
-local left = count(duty[2]) - now
-if left > 0 and left <= AMNESTY then return {'amnesty', left} end
+local is_amnesty = amnesty > 0 and amnesty <= AMNESTY
 
 local taken_back, failed = 0, 0
 
--- One task of a dead worker: run it again, or give it up after so many losses.
+-- One task of a dead worker: run it again, or give it up after so many losses, or if somebody asked for its end.
 local function lose(worker, id, value)
   local claim, queue = parse_held(value)
   -- Bytes that no claim wrote: an id that stands in executing is found there.
   if not queue then return redis.call('HDEL', held_key(worker), id) end
   if not fits(scheduled_key(queue), 'zset') then return end
-  local task = redis.pcall('HMGET', task_key(id), 'claim', 'state', 'lost', 'result-ttl', 'reply-to', 'function')
+  local task = redis.pcall('HMGET', task_key(id), 'claim', 'state', 'lost', 'result-ttl', 'reply-to', 'function',
+    'cancelled-created')
   let_go(worker, id, queue)
   local stands = standing(task, claim)
   if stands == 'passed' or task[2] == 'finished' then return end
   if stands ~= 'mine' or not task[6] then return quarantine(queue, id) end
   write_pending(id, true)
   local lost = count(task[3]) + 1
+  if task[7] then
+    failed = failed + 1
+    return settle(id, queue, task[4], task[5], kept, 'result', 'failed', 'error-code', 'cancelled', 'error-reason',
+      'cancelled; its worker was lost before it ended the run: ' .. worker, 'lost', lost)
+  end
   if lost >= losses_cap then
     failed = failed + 1
     return settle(id, queue, task[4], task[5], kept, 'result', 'failed', 'error-code', 'worker-lost', 'error-reason',
@@ -58,12 +64,8 @@ local function lose(worker, id, value)
   redis.call('ZADD', scheduled_key(queue), now + (now_us + 7919 * taken_back) % 500 + (lost - 1) * 1000, id)
 end
 
-local sealed = redis.call('ZRANGEBYSCORE', workers_key, '(-1', now, 'LIMIT', 0, 20)
-for i = 1, #sealed do
-  redis.call('ZADD', workers_key, SEALED, sealed[i])
-  redis.pcall('HSET', worker_key(sealed[i]), 'sealed', now_text())
-  redis.call('PEXPIRE', worker_key(sealed[i]), SEALED_KEPT)
-end
+local sealed = is_amnesty and {} or redis.call('ZRANGEBYSCORE', workers_key, '(-1', now, 'LIMIT', 0, 20)
+for i = 1, #sealed do seal(sealed[i]) end
 local budget = HELD_A_CALL
 local dead = redis.call('ZRANGEBYSCORE', workers_key, SEALED, SEALED, 'LIMIT', 0, 100)
 for i = 1, #dead do
@@ -82,6 +84,11 @@ for i = 1, #emptied do
   if redis.call('EXISTS', worker_key(emptied[i])) == 0 then redis.call('ZREM', workers_key, emptied[i]) end
 end
 
+if is_amnesty then
+  announce()
+  return {'amnesty', amnesty, taken_back, failed}
+end
+
 -- Ids in executing that nobody holds: an idle wait whose worker died, a lost reply, keys deleted by hand.
 local adopted = 0
 local function is_held(task, id)
@@ -98,6 +105,14 @@ local function adopt(queue, id, task)
   redis.call('RPUSH', pending_key(queue), id)
 end
 
+-- The entry of an ended task is no longer one to search for. One that was cancelled in between has no lifetime yet.
+local function clear_away(queue, id, ttl)
+  redis.call('LREM', executing_key(queue), -1, id)
+  if ttl ~= 'keep' and redis.call('PTTL', task_key(id)) == -1 then
+    redis.call('PEXPIRE', task_key(id), math.floor((ttl and decimal(ttl) and tonumber(ttl) or kept[1]) * 1000))
+  end
+end
+
 local function scan(queue)
   local unclaimed = app .. queue .. ':unclaimed'
   local from = count(redis.call('HGET', duties_key, 'cursor:' .. queue))
@@ -105,10 +120,10 @@ local function scan(queue)
   local seen_before = redis.call('ZCARD', unclaimed) > 0
   for i = 1, #ids do
     local id = ids[i]
-    local task = redis.pcall('HMGET', task_key(id), 'state', 'worker', 'claim')
+    local task = redis.pcall('HMGET', task_key(id), 'state', 'worker', 'claim', 'result-ttl')
     if is_error(task) then task = {} end
     if task[1] == 'finished' then
-      redis.call('LREM', executing_key(queue), -1, id)
+      clear_away(queue, id, task[4])
     elseif is_held(task, id) then
       if seen_before then redis.call('ZREM', unclaimed, id) end
     else

@@ -1,6 +1,6 @@
 -- submit: nothing -> pending. Puts tasks into one queue: hash and list together or not at all.
--- Parts: base time calls
--- ARGV: now, queue, then for each task: id, function, args, delay (seconds, "" for none), count of extra fields,
+-- Parts: base time calls delay
+-- ARGV: now, queue, then for each task: id, function, args, delay (seconds, "" for none, "front": it is the next), count of extra fields,
 --       then that many field, value pairs.
 -- Replies: one word per task: "created" | "exists" (the same task is there already; nothing was written) |
 --          "conflict" (the id is taken by another function or other args) | "wrong-type" (its key is no hash).
@@ -31,8 +31,9 @@ while at <= #ARGV do
   local word = judge(id, fn, args)
   words[#words + 1] = word
   if word == 'created' then
-    fresh[#fresh + 1] = {id, fn, args, delay ~= '' and due_in(delay), at + 5, at + 4 + 2 * extras}
-    if delay == '' then some_now = true else some_later = true end
+    local due = delay ~= '' and delay ~= 'front' and due_in(delay)
+    fresh[#fresh + 1] = {id, fn, args, due, at + 5, at + 4 + 2 * extras, delay == 'front'}
+    if due then some_later = true else some_now = true end
   end
   at = at + 5 + 2 * extras
 end
@@ -43,7 +44,7 @@ if #fresh == 0 then return words end
 if some_now then redis.call('LLEN', pending_key(queue)) end
 if some_later then redis.call('ZCARD', scheduled_key(queue)) end
 local created = now_text()
-local ids = {}
+local ids, first_ids = {}, {}
 for i = 1, #fresh do
   local task = fresh[i]
   redis.call('HSET', task_key(task[1]), 'function', task[2], 'state', 'pending', 'args', task[3],
@@ -51,11 +52,16 @@ for i = 1, #fresh do
   if task[4] then
     redis.call('ZADD', scheduled_key(queue), task[4], task[1])
   else
-    ids[#ids + 1] = task[1]
+    local list = task[7] and first_ids or ids
+    list[#list + 1] = task[1]
   end
 end
 redis.pcall('SADD', queues_key, queue)  -- a list for those who look; no task depends on it
-for first = 1, #ids, 1000 do
-  redis.call('LPUSH', pending_key(queue), unpack(ids, first, math.min(first + 999, #ids)))
+local function push(command, list)
+  for first = 1, #list, 1000 do
+    redis.call(command, pending_key(queue), unpack(list, first, math.min(first + 999, #list)))
+  end
 end
+push('LPUSH', ids)
+push('RPUSH', first_ids)
 return words

@@ -27,12 +27,27 @@ local function told(key, result, field, value)
   return key .. '\n' .. value
 end
 
+-- A cancelled task is over as it was wished: it is kept like a successful one, and is no failure to look at.
+local function is_failure(result, code) return result == 'failed' and code ~= 'cancelled' end
+
+-- What a run said lives as long as its end. Only a run that said something has the field `output`.
+local function keep_output(id, ttl, ...)
+  for i = 5, select('#', ...), 2 do
+    if select(i, ...) == 'output' then
+      if ttl == 'keep' then redis.pcall('PERSIST', app .. 'log:' .. id)
+      else redis.pcall('PEXPIRE', app .. 'log:' .. id, math.floor(tonumber(ttl) * 1000)) end
+    end
+  end
+end
+
 -- Writes the end of one task: state, result, lifetime, failed set; queues its message for announce().
--- ttl: the task's own result-ttl, or false. kept: seconds {successful, failed}. Then field, value, ... with `result` first.
+-- ttl: the task's own result-ttl, or false. kept: seconds {successful, failed}. Then field, value, ...: `result` first, and
+-- for a failed one `error-code` next.
 local function settle(id, queue, ttl, reply_to, kept, ...)
   local key = task_key(id)
   redis.call('HSET', key, 'state', 'finished', 'finished-created', now_text(), ...)
-  local failed = select(2, ...) == 'failed'
+  local _, result, _, code = ...
+  local failed = is_failure(result, code)
   -- The hash is read again at the end, and a stranger may have spoilt its wish since.
   if not ttl or not is_lifetime(ttl) then ttl = failed and kept[2] or kept[1] end
   if ttl == 'keep' then
@@ -40,6 +55,7 @@ local function settle(id, queue, ttl, reply_to, kept, ...)
   else
     redis.call('PEXPIRE', key, math.floor(tonumber(ttl) * 1000))
   end
+  if select('#', ...) > 4 then keep_output(id, ttl, ...) end
   if failed then
     local set = app .. queue .. ':failed'
     redis.pcall('ZADD', set, now, id)

@@ -1,15 +1,19 @@
 """A job queue for Python and Node.js on Redis whose schema is its API."""
 
-from doshit.client import CurrentTask, Doshit, Handle, Task, current_task, default_app
+from doshit.client import CurrentTask, Doshit, Handle, Task, current_task, default_app, progress
 from doshit.errors import (
     BadArguments,
     BadTask,
+    Cancel,
     ConfigurationError,
     DoshitError,
     IdConflict,
+    Retry,
     ServerError,
+    TaskCancelled,
     TaskFailed,
     TaskVanished,
+    TimeLimitExceeded,
     WaitTimeout,
 )
 
@@ -22,20 +26,25 @@ on_child_start = default_app.on_child_start
 __all__ = [
     "BadArguments",
     "BadTask",
+    "Cancel",
     "ConfigurationError",
     "CurrentTask",
     "Doshit",
     "DoshitError",
     "Handle",
     "IdConflict",
+    "Retry",
     "ServerError",
     "Task",
+    "TaskCancelled",
     "TaskFailed",
     "TaskVanished",
+    "TimeLimitExceeded",
     "WaitTimeout",
     "current_task",
     "enqueue",
     "enqueue_many",
     "on_child_start",
+    "progress",
     "task",
 ]

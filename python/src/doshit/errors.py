@@ -18,12 +18,24 @@
         └── WaitTimeout         the task has not ended in time (also a TimeoutError)
 
 A message says what is wrong, where, and the next step.
+
+Four more are no errors of doshit, but how a run and its worker speak to each other:
+
+    Exception
+    ├── Retry                   raised or returned by a task: run me again
+    └── Cancel                  raised or returned by a task: I need not be done
+    BaseException
+    ├── TimeLimitExceeded       raised inside a run whose time is up
+    └── TaskCancelled           raised inside a run that somebody cancelled
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 
 class DoshitError(Exception):
@@ -134,3 +146,59 @@ class WaitTimeout(ResultError, TimeoutError):
             f"task {id} has not ended within {seconds:g} s; it goes on: wait again, or look with `doshit show {id}`",
             id,
         )
+
+
+class Retry(Exception):
+    """Raised or returned by a task: run it again, whatever retry_on says.
+
+    after: seconds until then, or a timedelta; None: as its retry_delay and retry_backoff say. reason: one line, kept
+    with the attempt. It counts as a retry: where `retries` is set, that many are granted, else 100. Raises
+    ConfigurationError for an `after` that is no duration.
+    """
+
+    def __init__(self, after: float | timedelta | None = None, reason: str = "") -> None:
+        self.after, self.reason = _seconds(after), str(reason)
+        super().__init__(self.after, self.reason)
+
+    def __str__(self) -> str:
+        when = "" if self.after is None else f" after {self.after:g} s"
+        return self.reason or f"the task asked to be run again{when}"
+
+
+class Cancel(Exception):
+    """Raised or returned by a task: it need not be done. It fails with the code "cancelled" and this reason."""
+
+    def __init__(self, reason: str = "") -> None:
+        self.reason = str(reason)
+        super().__init__(self.reason)
+
+    def __str__(self) -> str:
+        return self.reason or "the task cancelled itself"
+
+
+class TimeLimitExceeded(BaseException):
+    """Raised inside a run whose time is up: clean up and let it go on; what stays is killed after a short grace.
+
+    It is no Exception, so `except Exception` does not swallow it.
+    """
+
+
+class TaskCancelled(BaseException):
+    """Raised inside a run that was cancelled: clean up and let it go on; what stays is killed after a short grace.
+
+    It is no Exception, so `except Exception` does not swallow it.
+    """
+
+
+def _seconds(after: float | timedelta | None) -> float | None:
+    if after is None:
+        return None
+    # A timedelta is told by its method: this module imports nothing that costs.
+    total: Callable[[], float] | None = getattr(after, "total_seconds", None)
+    try:
+        seconds = float(after) if total is None else total()  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        seconds = -1.0
+    if not 0 <= seconds < 1e10:
+        raise ConfigurationError(f"Retry(after={after!r}): give 0 or more seconds, or a timedelta")
+    return seconds

@@ -34,9 +34,9 @@ def to_call(step: Case, case: Case) -> "commands.Call[Any]":
     """The Call that this package makes of a step."""
     transition = step["call"]["transition"]
     named = {**case.get("defaults", {}).get(transition, {}), **step["call"]["with"]}
-    for field in ("tasks", "ends", "moved"):
+    for field in ("tasks", "ends", "moved", "notes", "ids"):
         if field in named:
-            named[field] = [_arguments(item) for item in named[field]]
+            named[field] = _arguments(named[field])
     call: commands.Call[Any] = getattr(commands, transition)(Keys("doshit"), now=step.get("now"), **named)
     return call
 

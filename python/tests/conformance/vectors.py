@@ -68,6 +68,8 @@ def _value(kind: str, value: Any) -> Any:
             return {to_bytes(item) for item in value}
         case "list":
             return [to_bytes(item) for item in value]
+        case "stream":
+            return [(to_bytes(id), [to_bytes(item) for item in flat]) for id, flat in value]
     return to_bytes(value)
 
 
@@ -84,6 +86,9 @@ def seed(client: Client, world: Case) -> None:
                 client.sadd(key, *value)
             case "list":
                 client.rpush(key, *value)
+            case "stream":
+                for id, flat in value:
+                    raw(client, "XADD", key, id, *flat)
             case _:
                 client.set(key, value)
         if "ttl" in entry:
@@ -110,6 +115,8 @@ def _read(client: Client, key: bytes, kind: str) -> Any:
             return set(client.smembers(key))
         case "list":
             return client.lrange(key, 0, -1)
+        case "stream":
+            return [(id, flat) for id, flat in raw(client, "XRANGE", key, "-", "+")]
     return client.get(key)
 
 

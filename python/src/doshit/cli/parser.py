@@ -6,9 +6,12 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from doshit.values.states import RESULT_TTL
+from doshit.values.sizes import size_of
+from doshit.values.states import ARGS_CAP, OUTPUT_CAP, RESULT_CAP, RESULT_TTL
 
 UNKNOWN_GRACE = 30.0
+STOP_GRACE = 8.0
+ASYNC_SLOTS = 100
 
 _TOP = """\
 examples:
@@ -20,6 +23,7 @@ examples:
 Every command tells more: doshit worker --help
 """
 
+_LIMITS = "They win over what a task or its decorator asks for."
 _TARGET = "a file of tasks (tasks.py), a module (shop.tasks), or module:app where a module has several apps"
 
 
@@ -99,6 +103,22 @@ def _number(kind: Callable[[str], float], least: float, words: str) -> Callable[
 
 _SECONDS = _number(float, 0, "a number of seconds")
 _COUNT = _number(int, 1, "a whole number")
+_LIMIT = _number(float, 0.001, "a number of seconds")
+
+
+def _size(text: str) -> int:
+    try:
+        return size_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _memory(text: str) -> int:
+    return _size(text) or _refuse(f"{text!r} leaves a run no memory; give more, or leave the option out")
+
+
+def _refuse(why: str) -> int:
+    raise argparse.ArgumentTypeError(why)
 
 
 def _wait_seconds(text: str) -> float:
@@ -144,6 +164,38 @@ def _worker(parser: Parser) -> None:
     )
     add("--reload", action="store_true", help="start again when a file of the code changes; for development")
     _add_logging(parser)
+    _add_limits(parser)
+
+
+def _add_limits(parser: Parser) -> None:
+    group = parser.add_argument_group("limits of this worker; a SIZE is in bytes, or like 64KiB, 200MB", _LIMITS)
+    add = group.add_argument
+    add("--time-limit", metavar="S", type=_LIMIT, help="no run takes longer, whatever its task says (default: no cap)")
+    add("--memory-limit", metavar="SIZE", type=_memory, help="no run adds more memory (default: no cap)")
+    add(
+        "--output-cap",
+        metavar="SIZE",
+        type=_size,
+        default=OUTPUT_CAP,
+        help="what is kept of the output of a task; 0: nothing is captured (default: 64KiB)",
+    )
+    add("--args-cap", metavar="SIZE", type=_size, default=ARGS_CAP, help="the largest arguments (default: 1MiB)")
+    add("--result-cap", metavar="SIZE", type=_size, default=RESULT_CAP, help="the largest result (default: 1MiB)")
+    add(
+        "--grace",
+        metavar="S",
+        type=_SECONDS,
+        default=STOP_GRACE,
+        help="seconds that runs get to end when the worker stops (default: %(default)g)",
+    )
+    add("--recycle-runs", metavar="N", type=_COUNT, help="replace a process after so many runs (default: never)")
+    add(
+        "--async-slots",
+        metavar="N",
+        type=_COUNT,
+        default=ASYNC_SLOTS,
+        help="`async def` runs that one process has at once (default: %(default)s)",
+    )
 
 
 def _add_logging(parser: Parser) -> None:
@@ -159,7 +211,7 @@ def _add_logging(parser: Parser) -> None:
 def _submit(parser: Parser) -> None:
     add = parser.add_argument
     add("function", metavar="FUNCTION", help="the name of the function; its code is not needed here")
-    add("arguments", metavar="name=value", nargs="*", help="an argument: JSON where it parses as JSON, else text")
+    add("arguments", metavar="name=value", nargs="*", default=[], help="an argument: JSON where it parses, else text")
     add("--args", metavar="JSON", help="arguments as one JSON object; name=value adds to it")
     add("-q", "--queue", metavar="Q", help="the queue (default: DOSHIT_QUEUE, else default)")
     add("--id", help="the task's id (default: a new one); the same id again is the same task")
@@ -175,8 +227,30 @@ def _submit(parser: Parser) -> None:
 
 
 def _show(parser: Parser) -> None:
-    parser.add_argument("id", metavar="ID", help="the task's id")
-    parser.add_argument("--json", action="store_true", help="print the task's fields as one JSON object")
+    add = parser.add_argument
+    add("id", metavar="ID", help="the task's id")
+    add("-f", "--follow", action="store_true", help="print its output and progress as they come, until its end")
+    add("--json", action="store_true", help="print the task's fields as one JSON object")
+
+
+def _cancel(parser: Parser) -> None:
+    add = parser.add_argument
+    add("ids", metavar="ID", nargs="*", default=[], help="the id of a task")
+    add("-q", "--queue", metavar="Q", help="all that waits in this queue")
+    add("--function", metavar="F", help="all that waits for this function, in every queue")
+    add("--json", action="store_true", help="print JSON")
+
+
+def _failed(parser: Parser) -> None:
+    add = parser.add_argument
+    add("action", nargs="?", choices=["list", "retry", "drop"], default="list", help="what to do (default: list)")
+    add("ids", metavar="ID", nargs="*", default=[], help="the id of a failed task, for retry and drop")
+    add("--all", action="store_true", help="with retry or drop: all failed tasks, as narrowed by the next three")
+    add("-q", "--queue", metavar="Q", help="only of this queue")
+    add("--function", metavar="F", help="only of this function")
+    add("--code", metavar="C", help="only with this error code, such as exception or time-limit")
+    add("--limit", metavar="N", type=_COUNT, help="list at most so many (default: 50)")
+    add("--json", action="store_true", help="print JSON")
 
 
 def _status(parser: Parser) -> None:
@@ -192,6 +266,13 @@ def _status(parser: Parser) -> None:
         action="append",
         help="with --check: the worker serves this queue (all of them, if several)",
     )
+
+
+def _doctor(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--fix", action="store_true", help="do what is safe about what is found, and say what was done")
+    add("--deep", action="store_true", help="look at every key, however many there are")
+    add("--json", action="store_true", help="print one JSON object")
 
 
 def _server(parser: Parser) -> None:
@@ -256,8 +337,37 @@ With --wait, exit code 0 means that the task was successful.
 examples:
   doshit show 0190b3a4-7c1e-7000-8000-0123456789ab
   doshit show order-7 --json
+  doshit show order-7 --follow                what it prints and how far it is, until its end
+
+With --follow, exit code 0 means that the task was successful. With --json too, each line is one JSON object, and the
+last one is the task. Times are UTC.
 """,
         _show,
+    ),
+    "cancel": (
+        "cancel tasks, a queue or a function",
+        """\
+examples:
+  doshit cancel order-7 order-8               before they run, or while they do
+  doshit cancel -q mail                       what waits in `mail` now; what comes later runs
+  doshit cancel --function send_letter
+
+A run that is cancelled has TaskCancelled raised inside it, and is killed soon after. A queue or a function costs the
+same whatever waits there: its tasks end as cancelled when a worker comes to them.
+""",
+        _cancel,
+    ),
+    "failed": (
+        "list failed tasks, run them again, or forget them",
+        """\
+examples:
+  doshit failed                               the newest 50
+  doshit failed -q mail --code time-limit     some of them
+  doshit failed retry order-7                 run it again as if it were new
+  doshit failed retry --all --function send_letter
+  doshit failed drop --all -q mail
+""",
+        _failed,
     ),
     "status": (
         "show the queues and the workers",
@@ -271,6 +381,18 @@ examples:
 The oldest age is that of the task that has waited longest, "-" where its producer gave no time.
 """,
         _status,
+    ),
+    "doctor": (
+        "look for what is wrong: server settings, lost tasks, queues nobody serves",
+        """\
+examples:
+  doshit doctor                               what is wrong, where, and what helps; nothing is written
+  doshit doctor --fix                         do what is safe, then look again
+  doshit doctor --deep --json                 look at every key; for a program
+
+Exit code 0: nothing found, or advice only. 1: errors or warnings. docs/doctor.md lists all findings.
+""",
+        _doctor,
     ),
     "server": (
         "run the embedded server in the foreground and print its URL",

@@ -22,6 +22,11 @@ def shortened(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters, --json shows all)"
 
 
+def clipped(text: str, limit: int) -> str:
+    """At most so many characters of a line, its end marked where it is cut."""
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
 def as_json(value: object, indent: int | None = None) -> str:
     """The value as JSON a terminal can show: readable text stays, other characters are escaped in JSON's own way."""
     text = json.dumps(value, ensure_ascii=False, indent=indent)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar, Unpac
 
 from doshit.client.handle import Handle
 from doshit.client.job import Job
+from doshit.client.operations import Operations
 from doshit.client.task import AsyncTask, Task
 from doshit.errors import BadArguments, BadTask, IdConflict
 from doshit.values.ids import uuid7
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from doshit.client.async_side import AsyncSide
     from doshit.client.options import OptionFields, Options
+    from doshit.client.policy import PolicyFields
     from doshit.client.sync_side import SyncSide
     from doshit.values.signature import Signature
 
@@ -59,7 +61,7 @@ class _Decorator(Protocol):
     def __call__(self, function: Callable[P, R], /) -> Task[P, R]: ...
 
 
-class Doshit:
+class Doshit(Operations):
     """An application: a prefix on a Redis server, and the tasks of this program that live there.
 
     url: by default DOSHIT_REDIS, else REDIS_URL, else redis://localhost:6379/0; prefix: DOSHIT_APP_PREFIX, else
@@ -122,6 +124,7 @@ class Doshit:
         name: str | None = None,
         queue: str | None = None,
         result_ttl: float | timedelta | Literal["keep"] | None = None,
+        **policy: Unpack[PolicyFields],
     ) -> _Decorator: ...
 
     def task(
@@ -132,25 +135,31 @@ class Doshit:
         name: str | None = None,
         queue: str | None = None,
         result_ttl: float | timedelta | Literal["keep"] | None = None,
+        **policy: Unpack[PolicyFields],
     ) -> Any:
         """Decorates a plain or async function: it can still be called as before, and enqueued too.
 
-        name: what workers know it by, the function's own by default; queue, result_ttl: defaults for its options.
+        name: what workers know it by, the function's own by default; queue, result_ttl: defaults for its options;
+        policy: the limits and retries of its runs, by the names that PolicyFields describes: time_limit, memory_limit,
+        retries, retry_delay, retry_backoff, retry_on, no_retry_on, alone, fresh. It holds for tasks of any producer.
         Raises BadTask for *args, positional-only parameters and a name that is taken; ConfigurationError.
         """
         given: Any = {"queue": queue, "result_ttl": result_ttl}
         given = {option: value for option, value in given.items() if value is not None}
 
         def decorate(function: Callable[..., Any]) -> Task[..., Any]:
-            return self._register(function, name, self._options(None, given) if given else None)
+            return self._register(function, name, self._options(None, given) if given else None, policy)
 
         return decorate if function is None else decorate(function)
 
-    def _register(self, function: Callable[..., Any], name: str | None, options: Options | None) -> Task[..., Any]:
+    def _register(
+        self, function: Callable[..., Any], name: str | None, options: Options | None, policy: PolicyFields
+    ) -> Task[..., Any]:
+        from doshit.client.policy import Policy
         from doshit.values.signature import Signature
 
         signature = Signature.of(function, name or "")
-        task: Task[..., Any] = Task(self, function, signature.name, signature, options)
+        task: Task[..., Any] = Task(self, function, signature.name, signature, options, Policy.of(policy))
         other = self.registry.get(task.name)
         if other is not None and other.place() != task.place():
             raise BadTask(

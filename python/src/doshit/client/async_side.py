@@ -6,16 +6,21 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from doshit.client import submission
 from doshit.client.async_listener import AsyncListener, LoopTicket
 from doshit.client.ending import END_FIELDS, PENDING, Wait
 from doshit.client.job import Job
-from doshit.errors import NotPermitted, ServerUnavailable
+from doshit.commands import Call
+from doshit.errors import NotPermitted, ServerError, ServerUnavailable
 from doshit.transport import AsyncFace
 from doshit.values.keys import Keys
 
+if TYPE_CHECKING:
+    from doshit.client.plans import Plan
+
+R = TypeVar("R")
 Heard = tuple[AsyncListener, int]
 
 
@@ -68,6 +73,21 @@ class AsyncSide:
         if not job.own_id:
             return "created"
         return submission.plain_word(job, await self.face.command(*submission.plain_look(self.keys, job)))
+
+    async def follow(self, plan: Plan[R]) -> R:
+        """Sends what a plan says, until it ends; its result. A refusal is the plan's to mend."""
+        try:
+            asked = next(plan)
+            while True:
+                try:
+                    replies = await (self.face.call(asked) if isinstance(asked, Call) else self.face.pipeline(asked))
+                except ServerError as refusal:
+                    asked = plan.throw(refusal)
+                else:
+                    asked = plan.send(replies)
+        except StopIteration as end:
+            result: R = end.value
+            return result
 
     async def fields(self, id: str, names: Sequence[str]) -> Sequence[bytes | None]:
         """Some fields of a task's hash, None where there is none."""

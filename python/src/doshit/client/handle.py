@@ -9,7 +9,7 @@ from doshit.errors import TaskVanished
 
 if TYPE_CHECKING:
     from doshit.client.app import Doshit
-    from doshit.client.info import TaskInfo
+    from doshit.client.info import OutputLine, Progress, TaskInfo
 
 R_co = TypeVar("R_co", covariant=True)
 # A hash without state is pending; the other two tell whether there is a hash.
@@ -70,6 +70,61 @@ class Handle(Generic[R_co]):
         if not fields:
             raise TaskVanished(self.id)
         return TaskInfo.read(self.id, fields)
+
+    def cancel(self) -> str:
+        """Asks that it need not be done, and says what became of that, as one word:
+
+        "cancelled": it has not run and will not, that is its end; "asked": it runs, and its worker has been told to end
+        the run; "finished": it was over already; "unknown": it is not in Redis. Cancelled tasks fail with the code
+        "cancelled". A user of the URL who may not run scripts always hears "asked".
+        """
+        from doshit.client import plans
+
+        return self._app._sync_side().follow(plans.cancelling(self._app.keys, [self.id]))[0]
+
+    async def acancel(self) -> str:
+        """The same as cancel, for an event loop."""
+        from doshit.client import plans
+
+        return (await self._app._async_side().follow(plans.cancelling(self._app.keys, [self.id])))[0]
+
+    def retry(self) -> bool:
+        """Runs it again as if it were new, if it has failed; False if it has not. Raises TaskVanished."""
+        from doshit.client import plans
+
+        self._heard = None  # its end will be another one
+        return self._app._sync_side().follow(plans.requeueing(self._app.keys, self.id))
+
+    async def aretry(self) -> bool:
+        """The same as retry, for an event loop."""
+        from doshit.client import plans
+
+        self._heard = None  # its end will be another one
+        return await self._app._async_side().follow(plans.requeueing(self._app.keys, self.id))
+
+    def progress(self) -> Progress | None:
+        """How far it said it is, None if it has said nothing. Raises TaskVanished."""
+        from doshit.client import plans
+
+        return self._app._sync_side().follow(plans.progress_of(self._app.keys, self.id))
+
+    async def aprogress(self) -> Progress | None:
+        """The same as progress, for an event loop."""
+        from doshit.client import plans
+
+        return await self._app._async_side().follow(plans.progress_of(self._app.keys, self.id))
+
+    def output(self) -> list[OutputLine]:
+        """What it has printed and logged until now, the oldest first, as much of it as is kept. Raises TaskVanished."""
+        from doshit.client import plans
+
+        return self._app._sync_side().follow(plans.output_of(self._app.keys, self.id))
+
+    async def aoutput(self) -> list[OutputLine]:
+        """The same as output, for an event loop."""
+        from doshit.client import plans
+
+        return await self._app._async_side().follow(plans.output_of(self._app.keys, self.id))
 
     def __repr__(self) -> str:
         return f"Handle({self.id!r})"

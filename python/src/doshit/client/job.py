@@ -10,7 +10,8 @@ R_co = TypeVar("R_co", covariant=True)
 class Job(Generic[R_co]):
     """A task that is ready to be submitted; its arguments are bound and checked.
 
-    kind: what its result is read as, Any for plain JSON; own_id: the id was given, so the task may be there already.
+    delay: seconds, "" for none, or "front"; kind: what its result is read as, Any for plain JSON; own_id: the id was
+    given, so the task may be there already.
     """
 
     __slots__ = ("args", "delay", "fields", "function", "id", "kind", "own_id", "queue")

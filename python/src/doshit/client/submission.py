@@ -22,7 +22,7 @@ TRIP_CALLS = 8
 def submit_one(keys: Keys, job: Job[Any], reply_to: str | None) -> Call[list[str]]:
     """The call that submits one task. reply_to: the channel that hears of its end, besides `results`."""
     fields = job.fields if reply_to is None else (*job.fields, "reply-to", reply_to)
-    return submit(keys, job.queue, ((_raw(job.id), job.function, job.args, job.delay, fields),))
+    return submit(keys, job.queue, ((raw(job.id), job.function, job.args, job.delay, fields),))
 
 
 Batch = list[tuple[int, Job[Any]]]
@@ -56,11 +56,11 @@ def trips(some: Iterator[Batch]) -> Iterator[list[Batch]]:
 
 def submit_batch(keys: Keys, batch: Batch) -> Call[list[str]]:
     """The call that submits the jobs of one batch, in their order."""
-    tasks = [(_raw(job.id), job.function, job.args, job.delay, job.fields) for _, job in batch]
+    tasks = [(raw(job.id), job.function, job.args, job.delay, job.fields) for _, job in batch]
     return submit(keys, batch[0][1].queue, tasks)
 
 
-def _raw(text: str) -> bytes:
+def raw(text: str) -> bytes:
     """An id, or a key with one, as bytes: those that are not UTF-8 travel in text as surrogates (PEP 383)."""
     return text.encode("utf-8", "surrogateescape")
 
@@ -81,7 +81,7 @@ Command = tuple[str | bytes, ...]
 
 
 def plain_look(keys: Keys, job: Job[Any]) -> Command:
-    return ("HMGET", _raw(keys.task(job.id)), "queue", "state", "function", "args")
+    return ("HMGET", raw(keys.task(job.id)), "queue", "state", "function", "args")
 
 
 def plain_word(job: Job[Any], there: Sequence[bytes | None]) -> str:
@@ -97,9 +97,11 @@ def plain_submission(keys: Keys, job: Job[Any], now: datetime) -> list[Command]:
 
     Without the field `queue`, which says "it is in the queue": the connection may be lost before the push.
     """
-    id = _raw(job.id)
-    made: Command = ("HSET", _raw(keys.task(job.id)), "function", job.function, "state", "pending", "args", job.args)
+    id = raw(job.id)
+    made: Command = ("HSET", raw(keys.task(job.id)), "function", job.function, "state", "pending", "args", job.args)
     made += ("pending-created", format_timestamp(now), *job.fields)
+    if job.delay == "front":
+        return [made, ("RPUSH", keys.pending(job.queue), id)]
     if job.delay:
         due = int((now.timestamp() + float(job.delay)) * 1000)
         return [made, ("SADD", keys.queues, job.queue), ("ZADD", keys.scheduled(job.queue), str(due), id)]

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from time import monotonic, sleep
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from doshit.client import submission
 from doshit.client.ending import END_FIELDS, PENDING, Wait
 from doshit.client.job import Job
 from doshit.client.listener import Listener, ThreadTicket
-from doshit.errors import NotPermitted, ServerUnavailable
+from doshit.commands import Call
+from doshit.errors import NotPermitted, ServerError, ServerUnavailable
 from doshit.transport import SyncFace
 from doshit.values.keys import Keys
 
+if TYPE_CHECKING:
+    from doshit.client.plans import Plan
+
+R = TypeVar("R")
 Heard = tuple[Listener, int]
 
 
@@ -67,6 +72,21 @@ class SyncSide:
         if not job.own_id:
             return "created"
         return submission.plain_word(job, self.face.command(*submission.plain_look(self.keys, job)))
+
+    def follow(self, plan: Plan[R]) -> R:
+        """Sends what a plan says, until it ends; its result. A refusal is the plan's to mend."""
+        try:
+            asked = next(plan)
+            while True:
+                try:
+                    replies = self.face.call(asked) if isinstance(asked, Call) else self.face.pipeline(asked)
+                except ServerError as refusal:
+                    asked = plan.throw(refusal)
+                else:
+                    asked = plan.send(replies)
+        except StopIteration as end:
+            result: R = end.value
+            return result
 
     def fields(self, id: str, names: Sequence[str]) -> Sequence[bytes | None]:
         """Some fields of a task's hash, None where there is none."""

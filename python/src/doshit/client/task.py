@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from doshit.client.app import Doshit
     from doshit.client.job import Job
     from doshit.client.options import OptionFields, Options
+    from doshit.client.policy import Policy
     from doshit.values.signature import Signature
 
 P = ParamSpec("P")
@@ -82,15 +83,21 @@ class Task(Enqueuer[P, R]):
     """A decorated function: still called as before, and enqueued with `enqueue`.
 
     function: the function itself; name: what workers know it by; signature: what it takes; queue: where it goes by
-    default, "" for the app's queue; is_async: whether it is an `async def`.
+    default, "" for the app's queue; is_async: whether it is an `async def`; policy: the limits and retries of its runs.
     """
 
     def __init__(
-        self, app: Doshit, function: Callable[P, Any], name: str, signature: Signature, options: Options | None
+        self,
+        app: Doshit,
+        function: Callable[P, Any],
+        name: str,
+        signature: Signature,
+        options: Options | None,
+        policy: Policy,
     ) -> None:
         super().__init__(app, name, signature, options)
         update_wrapper(self, function)
-        self.function = function
+        self.function, self.policy = function, policy
         self.queue = options.queue if options else ""
         self.is_async = bool(function.__code__.co_flags & _ASYNC)
 

@@ -44,6 +44,8 @@ class Claimed(NamedTuple):
     retry_delay: bytes | None = None
     retry_backoff: bytes | None = None
     traceparent: bytes | None = None
+    username: bytes | None = None
+    retried: bytes | None = None
 
 
 class ClaimReply(NamedTuple):
@@ -56,11 +58,28 @@ class ClaimReply(NamedTuple):
 
 
 class Beat(NamedTuple):
-    """state: "ok", "sealed" or "unknown". held: how many tasks Redis says this worker holds. stops: ids to end."""
+    """state: "ok", "sealed" or "unknown". held: how many tasks Redis says this worker holds. stops: claims to end."""
 
     state: str
     held: int
     stops: list[bytes]
+
+
+class Entry(NamedTuple):
+    """A piece of what a run printed. stream: "stdout", "stderr" or "log". time: a timestamp."""
+
+    stream: Arg
+    time: Arg
+    text: Arg
+
+
+class Note(NamedTuple):
+    """What one running task tells. progress: JSON, or "" for none."""
+
+    id: bytes
+    claim: bytes
+    progress: Arg
+    entries: Sequence[Entry]
 
 
 class End(NamedTuple):
@@ -184,6 +203,79 @@ def release(
     return Call(SCRIPTS["release"], keys.app, args, _words)
 
 
+def retry(
+    keys: Keys,
+    worker: str,
+    tasks: Iterable[tuple[bytes, bytes, Arg, Arg]],
+    *,
+    now: int | None = None,
+) -> Call[list[str]]:
+    """executing -> pending, later, after a failed run: (id, claim, delay in seconds, failure) each.
+
+    failure: a JSON object with attempt, code and reason, to be kept in `failures`; "" keeps none.
+    The reply is a word for each: "retried", "stale", "wrong-type".
+    """
+    args: list[Arg] = [_now(now), worker]
+    for task in tasks:
+        args += task
+    return Call(SCRIPTS["retry"], keys.app, args, _words)
+
+
+def cancel(
+    keys: Keys,
+    ids: Iterable[Arg] = (),
+    *,
+    take: int = 0,
+    result_ttl: int,
+    now: int | None = None,
+) -> Call[list[str]]:
+    """pending -> finished; executing: its worker is asked. take: how many ids of the cancel list too, at most 100.
+
+    The reply is a word for each of ids, then for each one taken: "cancelled", "asked", "finished", "unknown" or
+    "wrong-type".
+    """
+    return Call(SCRIPTS["cancel"], keys.app, [_now(now), result_ttl, take, *ids], _words)
+
+
+def note(
+    keys: Keys,
+    worker: str,
+    notes: Iterable[Note],
+    *,
+    keep: int,
+    output_cap: int,
+    now: int | None = None,
+) -> Call[list[str]]:
+    """Keeps what running tasks tell. keep: seconds that output stays. output_cap: bytes of it that a task may have.
+
+    The reply is a word for each: "noted", "stale".
+    """
+    args: list[Arg] = [_now(now), worker, keep, output_cap]
+    for id, claim_, progress, entries in notes:
+        args += (id, claim_, progress, len(entries))
+        for entry in entries:
+            args += entry
+    return Call(SCRIPTS["note"], keys.app, args, _words)
+
+
+def requeue(keys: Keys, ids: Iterable[Arg], *, now: int | None = None) -> Call[list[str]]:
+    """finished -> pending, by hand, for failed tasks.
+
+    The reply is a word for each: "requeued", "unknown", "not-failed", "wrong-type".
+    """
+    return Call(SCRIPTS["requeue"], keys.app, [_now(now), *ids], _words)
+
+
+def drop(keys: Keys, ids: Iterable[Arg], *, now: int | None = None) -> Call[list[str]]:
+    """Forgets failed tasks. The reply is a word for each: "dropped", "unknown", "not-failed", "wrong-type"."""
+    return Call(SCRIPTS["drop"], keys.app, [_now(now), *ids], _words)
+
+
+def seal(keys: Keys, workers: Iterable[str], *, now: int | None = None) -> Call[list[str]]:
+    """Takes workers for dead that are known to be gone. A word for each: "sealed", "already", "unknown"."""
+    return Call(SCRIPTS["seal"], keys.app, [_now(now), *workers], _words)
+
+
 def park(
     keys: Keys,
     worker: str,
@@ -222,7 +314,8 @@ def recover(
 ) -> Call[list[Any]]:
     """executing -> pending or failed, for what dead workers held and what nobody holds.
 
-    The reply: ["early"], ["amnesty", ms] or ["recovered", sealed, taken back, failed, unclaimed taken back].
+    The reply: ["early"], ["amnesty", ms, taken back, failed] or
+    ["recovered", sealed, taken back, failed, unclaimed taken back].
     """
     return Call(
         SCRIPTS["recover"],
@@ -233,5 +326,8 @@ def recover(
 
 
 def promote(keys: Keys, *, interval_ms: int, limit: int = 500, now: int | None = None) -> Call[list[Any]]:
-    """scheduled -> pending, for what is due. Reply: ["early"] or ["promoted", count, ms to the next or -1, freed]."""
+    """scheduled -> pending, for what is due.
+
+    The reply: ["early"] or ["promoted", count, ms to the next or -1, freed, ids that wait in the cancel list].
+    """
     return Call(SCRIPTS["promote"], keys.app, [_now(now), interval_ms, limit], _mixed)

@@ -8,12 +8,27 @@ from pathlib import Path
 
 _FOLDER = Path(__file__).parent.parent / "_protocol" / "lua"
 _PARTS = b"-- Parts: "
-NAMES = ("submit", "claim", "finish", "release", "park", "beat", "recover", "promote")
+NAMES = (
+    "submit",
+    "claim",
+    "finish",
+    "release",
+    "retry",
+    "park",
+    "note",
+    "cancel",
+    "beat",
+    "seal",
+    "recover",
+    "promote",
+    "requeue",
+    "drop",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """One transition: the parts that its `-- Parts:` line names, then its own file. sha: their SHA1, for EVALSHA."""
+    """One transition: its file, with the parts that each `-- Parts:` line names put behind that line. sha: its SHA1."""
 
     name: str
     source: bytes
@@ -21,11 +36,14 @@ class Script:
 
 
 def _load(name: str) -> Script:
-    own = (_FOLDER / f"{name}.lua").read_bytes()
-    line = next(line for line in own.splitlines() if line.startswith(_PARTS))
-    parts = line.removeprefix(_PARTS).decode().split()
-    source = b"".join((_FOLDER / "parts" / f"{part}.lua").read_bytes() for part in parts) + own
+    lines = (_FOLDER / f"{name}.lua").read_bytes().splitlines(keepends=True)
+    source = b"".join(line + _parts_behind(line) for line in lines)
     return Script(name, source, hashlib.sha1(source, usedforsecurity=False).hexdigest().encode())
+
+
+def _parts_behind(line: bytes) -> bytes:
+    parts = line.removeprefix(_PARTS).decode().split() if line.startswith(_PARTS) else []
+    return b"".join((_FOLDER / "parts" / f"{part}.lua").read_bytes() for part in parts)
 
 
 SCRIPTS = {name: _load(name) for name in NAMES}

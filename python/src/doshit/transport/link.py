@@ -1,7 +1,7 @@
 """One connection that never blocks: bytes are queued, replies are read when the socket has them. Decides nothing.
 
-redis-py connects (TCP, unix socket, TLS, AUTH, SELECT); from then on this file reads and writes the socket itself with
-hiredis, because a supervisor that waits inside a client library can neither beat nor kill.
+The route says where and redis-py connects (TCP, unix socket, TLS, AUTH, SELECT). From then on this file reads and
+writes the socket with hiredis, because a supervisor that waits inside a client library can neither beat nor kill.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import hiredis
-import redis
 import redis.exceptions
 
-from doshit.transport.connect import COMMON, check_url, translate
+from doshit.transport.connect import pool, refusal, shows_life, translate
+from doshit.transport.route import Route
 
 # More would be mapped and unmapped by malloc at every read, which costs 10 microseconds.
 _READ_SIZE = 1 << 16
@@ -26,32 +26,43 @@ _READABLE: int = getattr(select, "POLLIN", 0)
 _WRITABLE: int = getattr(select, "POLLOUT", 0)
 
 
+_ELSEWHERE = ("MOVED", "READONLY", "CLUSTERDOWN", "MASTERDOWN")
+
+
 class LinkLost(Exception):
-    """The connection is gone; what was not answered may or may not have happened."""
+    """The connection is gone; what was not answered may or may not have happened.
+
+    answered: something closed or reset it, so the host lives; False: it was silence.
+    """
+
+    def __init__(self, why: str, answered: bool = True) -> None:
+        super().__init__(why)
+        self.answered = answered
 
 
 _counter = itertools.count(1)
 
 
 class Link:
-    """A connection to one server. Replies come in the order of the commands; a refusal is a hiredis.ReplyError.
+    """A connection along a route. Replies come in the order of the commands; a refusal is a hiredis.ReplyError.
 
     made: a number that is another for each connection of this process.
+    answered: after connect() has failed, whether the host gave a sign of life all the same (refused, reset, loading).
     """
 
-    def __init__(self, url: str, name: str | None = None) -> None:
-        self.url, self.name = check_url(url), name
+    def __init__(self, route: Route, name: str | None = None) -> None:
+        self.route, self.url, self.name = route, route.url, name
         self._socket: socket.socket | None = None
         self._out = bytearray()
         self.made = 0
 
     def connect(self) -> None:
-        """Connects, blocking for at most the connect timeout. Raises a ServerError."""
-        pool = redis.ConnectionPool.from_url(self.url, **COMMON, socket_timeout=5.0, client_name=self.name)
-        connection = pool.make_connection()
+        """Finds the node and connects, blocking for some seconds at most. Raises a ServerError."""
+        connection = pool(self.route.find(), client_name=self.name).make_connection()
         try:
             connection.connect()
         except (redis.exceptions.RedisError, OSError) as error:
+            self.route.follow(error)
             raise translate(error, self.url) from None
         # The one private name of redis-py in use: it has no public way to the socket (redis 5 to 8 have this one).
         made: socket.socket = cast(Any, connection)._sock
@@ -62,6 +73,14 @@ class Link:
         self._poller = select.poll() if _READABLE else None
         self._out.clear()
         self._socket = made  # last: another thread may look at is_open
+
+    @property
+    def answered(self) -> bool:
+        return self.route.answered
+
+    def is_elsewhere(self, refused: hiredis.ReplyError) -> bool:
+        """Does this refusal say that another node serves the app now? Then the next connect() looks for it."""
+        return str(refused).startswith(_ELSEWHERE) and self.route.follow(refusal(refused))
 
     @property
     def is_open(self) -> bool:
@@ -98,8 +117,7 @@ class Link:
             except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
                 return
             except OSError as error:
-                self.close()
-                raise LinkLost(str(error)) from None
+                raise self._lost(error) from None
             del self._out[:sent]
 
     def wait(self, seconds: float) -> bool:
@@ -127,13 +145,12 @@ class Link:
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 return replies
             except OSError as error:
-                self.close()
-                raise LinkLost(str(error)) from None
+                raise self._lost(error) from None
             if not data:
-                self.close()
+                lost = self._lost(ConnectionResetError("the server closed the connection"))
                 if replies:
                     return replies
-                raise LinkLost("the server closed the connection")
+                raise lost
             self._reader.feed(data)
             replies += self._complete()
             if len(data) < _READ_SIZE and not self.has_buffered():
@@ -148,6 +165,11 @@ class Link:
             self.close()
             raise LinkLost(f"not a Redis server: {error}") from None
         return replies
+
+    def _lost(self, error: OSError) -> LinkLost:
+        self.close()
+        self.route.follow(error)
+        return LinkLost(str(error), shows_life(error))
 
     def close(self) -> None:
         if self._socket is not None:

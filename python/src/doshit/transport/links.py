@@ -14,40 +14,37 @@ from typing import Any
 import hiredis
 import redis.exceptions
 
-from doshit.errors import DoshitError, ServerUnavailable
-from doshit.transport.connect import refusal, translate
+from doshit.transport.connect import Unreached, refusal
 from doshit.transport.link import Link, LinkLost
-from doshit.values.backoff import backoff
-
-_TRIES = 5
+from doshit.transport.route import Route
+from doshit.transport.tries import Tries
 
 
 class Links:
-    """One server. As many connections as threads have ever asked at once; a forked child makes its own."""
+    """One route. As many connections as threads have ever asked at once; a forked child makes its own."""
 
-    def __init__(self, url: str, timeout: float) -> None:
-        self._url, self._timeout = url, timeout
+    def __init__(self, route: Route, timeout: float) -> None:
+        self._route, self._timeout = route, timeout
         self._idle: list[Link] = []
         self._pid = os.getpid()
 
     def exchange(self, command: Sequence[bytes | str | int | float]) -> Any:
-        """The reply to one command, which may be sent twice after a lost reply. Raises ServerError."""
-        for attempt in range(1, _TRIES + 1):
-            try:
-                reply = self._once(command)
-                break
-            except (LinkLost, ServerUnavailable) as error:
-                if attempt == _TRIES or isinstance(error, _Silence):
-                    raise self._unavailable(error) from None
-                sleep(backoff(attempt, 0.05, ceiling=1.0))
-        if isinstance(reply, hiredis.ReplyError):
-            raise refusal(reply)
+        """The reply to one command, which may be sent twice. Raises an error of redis-py, or Unreached."""
+        reply = self._try(command)
+        tries = Tries(self._route) if isinstance(reply, Exception) else None
+        while tries is not None and isinstance(reply, Exception):
+            pause = tries.pause(_as_redis_py(reply))
+            # The idle ones may be dead too, or lead to the node that was left; and each would cost a try.
+            self.close()
+            sleep(pause)
+            reply = self._try(command)
         return reply
 
-    def _unavailable(self, error: Exception) -> DoshitError:
-        if isinstance(error, ServerUnavailable):
+    def _try(self, command: Sequence[bytes | str | int | float]) -> Any:
+        try:
+            return self._once(command)
+        except (LinkLost, Unreached) as error:
             return error
-        return translate(redis.exceptions.ConnectionError(str(error)), self._url)
 
     def _once(self, command: Sequence[bytes | str | int | float]) -> Any:
         link = self._take()
@@ -66,7 +63,7 @@ class Links:
         try:
             return self._idle.pop()
         except IndexError:
-            link = Link(self._url)  # without a name: a user who may do little may not give one
+            link = Link(self._route)  # without a name: a user who may do little may not give one
             link.connect()
             return link
 
@@ -75,7 +72,7 @@ class Links:
             if not link.wait(self._timeout):
                 # A connection can die without a word, and then so may have the idle ones.
                 self.close()
-                raise _Silence(f"no answer within {self._timeout:g} s")
+                raise LinkLost(f"no answer within {self._timeout:g} s", answered=False)
             link.flush()
             if replies := link.receive():
                 return replies[0]
@@ -85,5 +82,8 @@ class Links:
             self._idle.pop().close()
 
 
-class _Silence(LinkLost):
-    """Nothing came back for as long as one waits."""
+def _as_redis_py(failure: Exception) -> Exception:
+    if isinstance(failure, LinkLost):
+        lost = redis.exceptions.ConnectionError if failure.answered else redis.exceptions.TimeoutError
+        return lost(str(failure))
+    return refusal(failure) if isinstance(failure, hiredis.ReplyError) else failure

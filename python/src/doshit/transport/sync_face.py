@@ -3,48 +3,37 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from time import sleep
 from typing import Any, TypeVar
 
 import redis
 import redis.exceptions
-from redis.backoff import ExponentialBackoff
-from redis.retry import Retry
 
 from doshit.commands import SCRIPTS, Call
-from doshit.transport.connect import (
-    COMMON,
-    CONNECT_TIMEOUT,
-    check_url,
-    judge_server,
-    refusal,
-    translate,
-)
+from doshit.transport.connect import CONNECT_TIMEOUT, Unreached, judge_server, pool, refusal, translate
 from doshit.transport.link import Link, LinkLost
 from doshit.transport.links import Links
+from doshit.transport.route import Route, route_to
+from doshit.transport.tries import Tries
 
 R = TypeVar("R")
-_LOST = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
+_FAILED = (redis.exceptions.RedisError, OSError, Unreached)
 
 
 class SyncFace:
-    """One server, over a pool of connections. Every method raises a ServerError when Redis refuses or is away.
+    """One app's server, over a pool of connections. Every method raises a ServerError when Redis refuses or is away.
 
     A command that is sent here may be sent twice after a lost reply, so only what is safe to repeat comes this way.
+    prefix: the app's; without it, a cluster is followed from its first MOVED on.
     """
 
-    def __init__(self, url: str, timeout: float = 10.0) -> None:
-        self.url = check_url(url)
-        retry = Retry(ExponentialBackoff(cap=1.0, base=0.05), 4)
-        self._redis = redis.Redis.from_url(
-            url,
-            **COMMON,
-            socket_timeout=timeout,
-            retry=retry,
-            retry_on_error=list(_LOST),
-        )
-        self._links = Links(url, timeout)
+    def __init__(self, url: str, prefix: str | None = None, *, timeout: float = 10.0) -> None:
+        self.url, self._timeout = url, timeout
+        self._route = route_to(url, prefix)
+        self._redis: redis.Redis | None = None
+        self._links = Links(self._route, timeout)
 
     def call(self, call: Call[R]) -> R:
         """Runs one transition and returns its reply, read."""
@@ -86,7 +75,7 @@ class SyncFace:
     def command(self, *args: bytes | str | float) -> Any:
         """Runs one plain command."""
         try:
-            return self._redis.execute_command(*args)
+            return self._repeat(lambda client: client.execute_command(*args))
         except (redis.exceptions.RedisError, OSError) as error:
             raise translate(error, self.url) from None
 
@@ -98,15 +87,46 @@ class SyncFace:
             raise translate(error, self.url) from None
 
     def _pipeline(self, commands: Sequence[Sequence[bytes | str | int | float]]) -> list[Any]:
-        pipeline = self._redis.pipeline(transaction=False)
-        for command in commands:
-            pipeline.execute_command(*command)
-        return pipeline.execute()
+        def send(client: redis.Redis) -> list[Any]:
+            pipeline = client.pipeline(transaction=False)
+            for command in commands:
+                pipeline.execute_command(*command)
+            return pipeline.execute()
+
+        return self._repeat(send)
+
+    def _repeat(self, work: Callable[[redis.Redis], R]) -> R:
+        """Does it again after what passes. Raises an error of redis-py, or ServerUnavailable."""
+        tries: Tries | None = None
+        while True:
+            client = None
+            try:
+                client = self._client()
+                return work(client)
+            except _FAILED as error:
+                tries = tries or Tries(self._route)
+                pause = tries.pause(error)
+                self._leave(client)
+            sleep(pause)
+
+    def _client(self) -> redis.Redis:
+        client = self._redis
+        if client is None:
+            connections = pool(self._route.find(), socket_timeout=self._timeout)
+            client = self._redis = redis.Redis(connection_pool=connections)
+        return client
+
+    def _leave(self, client: redis.Redis | None) -> None:
+        """The node is away, or another serves now: the next command looks for it. What other threads do goes on."""
+        if client is not None and client is self._redis:
+            self._redis = None
+            client.connection_pool.disconnect(inuse_connections=False)
 
     def check(self, prefix: str) -> None:
         """Raises ServerUnavailable or ServerUnsuitable if this server will not do. Who may not INFO is let through."""
+        self._route = route_to(self.url, prefix)
         try:
-            info = self._redis.info("everything")
+            info = self._repeat(lambda client: client.info("everything"))
         except redis.exceptions.NoPermissionError:
             return
         except (redis.exceptions.RedisError, OSError) as error:
@@ -115,11 +135,13 @@ class SyncFace:
 
     def subscribe(self, channels: Sequence[str]) -> Subscription:
         """A subscription on a connection of its own."""
-        return Subscription(self.url, channels)
+        return Subscription(self._route, channels)
 
     def close(self) -> None:
         self._links.close()
-        self._redis.close()
+        client, self._redis = self._redis, None
+        if client is not None:
+            client.connection_pool.disconnect()
 
 
 class Subscription:
@@ -128,8 +150,8 @@ class Subscription:
     One thread at a time opens and reads; any thread may add and drop channels meanwhile, which never blocks.
     """
 
-    def __init__(self, url: str, channels: Sequence[str]) -> None:
-        self._link = Link(url)
+    def __init__(self, route: Route, channels: Sequence[str]) -> None:
+        self._link = Link(route)
         self._channels = set(channels)
         # TLS has one state for both directions, so reading and writing exclude each other; waiting does not.
         self._using = threading.Lock()

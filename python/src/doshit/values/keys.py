@@ -12,6 +12,7 @@ class Keys:
         "app",
         "cancel",
         "cmd",
+        "cutoffs",
         "duties",
         "prefix",
         "protocol",
@@ -29,6 +30,7 @@ class Keys:
         self.results = app + "results"
         self.cmd = app + "cmd"
         self.cancel = app + "cancel"
+        self.cutoffs = app + "cutoffs"
         self.duties = app + "duties"
 
     def task(self, id: str) -> str:
@@ -54,6 +56,12 @@ class Keys:
 
     def held(self, worker: str) -> str:
         return f"{self.app}held:{worker}"
+
+    def stop(self, worker: str) -> str:
+        return f"{self.app}stop:{worker}"
+
+    def log(self, id: str) -> str:
+        return f"{self.app}log:{id}"
 
     def catalog(self, sha: str) -> str:
         return f"{self.app}catalog:{sha}"

@@ -22,6 +22,7 @@ RESERVED_QUEUES = frozenset(
         "results",
         "reply",
         "cmd",
+        "cutoffs",
         "log",
         "stats",
         "schedule",

@@ -48,5 +48,6 @@ LOSSES = 3
 # Sizes in bytes.
 ARGS_CAP = 1 << 20
 RESULT_CAP = 1 << 20
+OUTPUT_CAP = 64 << 10
 REASON_CAP = 4 << 10
 TRACEBACK_CAP = 64 << 10

@@ -1,13 +1,24 @@
-"""What the kernel is asked for: dying with one's parent, memory figures. Only Linux does it; elsewhere it says so."""
+"""What the kernel is asked of processes: dying together, who is below whom, what they use. Elsewhere than on Linux: nothing."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
 import sys
+from collections.abc import Iterable, Iterator
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_ROUNDS = 100  # looks for newcomers while a family is stopped: a fork bomb is met by a bound
+
+
+def _prctl(option: int, argument: int) -> bool:
+    if not sys.platform.startswith("linux"):
+        return False
+    ctypes.CDLL(None, use_errno=True).prctl(option, argument, 0, 0, 0)
+    return True
 
 
 def die_with_parent(parent: int) -> bool:
@@ -15,12 +26,16 @@ def die_with_parent(parent: int) -> bool:
 
     parent: the pid that must be the parent; exits at once if it is gone already. False where there is no such call.
     """
-    if not sys.platform.startswith("linux"):
+    if not _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL):
         return False
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(0)
     return True
+
+
+def adopt_orphans() -> bool:
+    """Makes this process the parent of what its descendants leave behind (prctl(2), PR_SET_CHILD_SUBREAPER)."""
+    return _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def resident_bytes() -> int:
@@ -30,3 +45,121 @@ def resident_bytes() -> int:
             return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return 0
+
+
+def children_of(pid: int) -> set[int]:
+    """The processes whose parent this one is. Empty where /proc does not tell."""
+    found: set[int] = set()
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{thread}/children", "rb") as children:
+                found.update(map(int, children.read().split()))
+    return found
+
+
+def descendants(pid: int) -> set[int]:
+    """All that is below this process."""
+    found, look = set[int](), [pid]
+    while look:
+        new = children_of(look.pop()) - found
+        found |= new
+        look += new
+    return found
+
+
+def kill_below(pid: int, spare: Iterable[int] = ()) -> bool:
+    """SIGKILLs all that is below a process but `spare` and what is below that. Were there any?
+
+    They are stopped first, so that none can have a child that is missed.
+    """
+    spared = set(spare)
+    for one in list(spared):
+        spared |= descendants(one)
+    stopped: set[int] = set()
+    for _ in range(_ROUNDS):
+        new = descendants(pid) - stopped - spared
+        if not new:
+            break
+        _signal(new, signal.SIGSTOP)
+        stopped |= new
+    _signal(stopped, signal.SIGKILL)
+    return bool(stopped)
+
+
+def kill_family(pid: int) -> None:
+    """SIGKILLs a process and all that is below it."""
+    _signal((pid,), signal.SIGSTOP)
+    kill_below(pid)
+    _signal((pid,), signal.SIGKILL)
+
+
+def _signal(pids: Iterable[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+
+
+def reap(spare: Iterable[int] = ()) -> None:
+    """Takes the exit status of this process's children that have ended, but for those in `spare`."""
+    for pid in children_of(os.getpid()) - set(spare):
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+
+
+def anonymous_bytes(pid: int) -> int:
+    """The anonymous memory of a process and all below it, 0 where /proc does not tell (proc(5), RssAnon)."""
+    return sum(_status_bytes(one, b"RssAnon:") for one in (pid, *descendants(pid)))
+
+
+def reset_peak() -> None:
+    """Begins to measure the peak of this process's memory anew (proc(5), clear_refs)."""
+    with contextlib.suppress(OSError), open("/proc/self/clear_refs", "wb") as clear:
+        clear.write(b"5")
+
+
+def peak_bytes() -> int:
+    """The most resident memory since then, 0 where /proc does not tell (proc(5), VmHWM)."""
+    return _status_bytes(os.getpid(), b"VmHWM:")
+
+
+def data_bytes() -> int:
+    """What counts against RLIMIT_DATA now (proc(5), VmData)."""
+    return _status_bytes(os.getpid(), b"VmData:")
+
+
+def _status_bytes(pid: int, name: bytes) -> int:
+    for line in _status(pid):
+        if line.startswith(name):
+            return int(line.split()[1]) << 10
+    return 0
+
+
+def _status(pid: int) -> Iterator[bytes]:
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/status", "rb") as status:
+        yield from status
+
+
+def started(pid: int) -> str:
+    """When a process started, in clock ticks since the boot, "" if it is not there (proc(5), stat field 22)."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat:
+            return stat.read().rpartition(b")")[2].split()[19].decode()
+    except (OSError, IndexError):
+        return ""
+
+
+def boot() -> str:
+    """The id of this boot of the kernel, "" where it does not tell (random(4), boot_id)."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as boot_id:
+            return boot_id.read().strip()
+    except OSError:
+        return ""
+
+
+def pid_namespace() -> str:
+    """Which pid namespace this process sees, "" where there are none: only within one does a pid mean anything."""
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""

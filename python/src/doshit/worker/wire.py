@@ -1,14 +1,15 @@
-"""What supervisor, fork server and child say to each other: length-framed MessagePack, and 8-byte tokens. No I/O.
+"""What supervisor, fork server and child say to each other: framed MessagePack, tokens and orders. No I/O.
 
 A batch goes to a child in one frame; then one token per task goes into a pipe whose read end the supervisor keeps open
-too. Reading a token IS beginning its run, so the supervisor takes back what has not begun by reading the same pipe.
+too. Reading a token IS beginning its run, so the supervisor takes back what has not begun by reading the same pipe. An
+order says which run shall end and why; a signal tells the child to read it, and it counts only for the run it names.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -17,18 +18,49 @@ from doshit.errors import DoshitError
 TOKEN_BYTES = 8
 READ_SIZE = 1 << 16  # more would be mapped and unmapped by malloc at every read
 _LENGTH = struct.Struct("<I")
+_ORDER = struct.Struct("<QB")
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
 
 # Kinds of messages from a child: (sequence number, kind, microseconds, payload).
 RETURNED: Literal[0] = 0  # payload: the result as JSON bytes
-FAILED: Literal[1] = 1  # payload: (error-code, reason, traceback)
+FAILED: Literal[1] = 1  # payload: (error-code, reason, traceback, again: None, True, or seconds until the next run)
 READY: Literal[2] = 2  # payload: None; the child may be given tasks
 RECYCLE: Literal[3] = 3  # payload: why; the child begins nothing more and ends
 BROKEN: Literal[4] = 4  # payload: traceback; the child could not start
+OUTPUT: Literal[5] = 5  # payload: (stream, microseconds since 1970, text)
+PROGRESS: Literal[6] = 6  # payload: JSON
+USAGE: Literal[7] = 7  # payload: (microseconds of CPU, bytes of memory at most or 0); it comes before the report
 
-# One task on its way to a child: sequence number, id, function, args, claim, attempts.
-Job = tuple[int, bytes, bytes, bytes, bytes, bytes]
+# Why a run shall end.
+TIME, MEMORY, CANCELLED = 1, 2, 3
+
+
+class Wishes(NamedTuple):
+    """What is unusual about a run: its limits in seconds and bytes, and who asked."""
+
+    time_limit: float | None
+    memory_limit: int | None
+    username: bytes | None
+    traceparent: bytes | None
+
+
+# One task on its way to a child: sequence number, id, function, args, claim, attempts, wishes.
+Job = tuple[int, bytes, bytes, bytes, bytes, bytes, Sequence[Any] | None]
+
+
+class Terms(NamedTuple):
+    """What a worker's settings say to its children; sizes in bytes.
+
+    recycle_runs, recycle_growth: when a child has served enough; output_cap: how much of a run's output is kept, 0:
+    nothing is captured; result_cap: how large a result may be; slots: how many `async def` runs one process may do at once.
+    """
+
+    recycle_runs: int | None
+    recycle_growth: int
+    output_cap: int
+    result_cap: int
+    slots: int
 
 
 class BrokenFrame(DoshitError):
@@ -79,3 +111,13 @@ def tokens(sequence_numbers: Sequence[int]) -> bytes:
 def read_tokens(data: bytes) -> list[int]:
     """The sequence numbers in what was read from a token pipe."""
     return list(struct.unpack(f"<{len(data) // TOKEN_BYTES}Q", data))
+
+
+def order(sequence: int, why: int) -> bytes:
+    """An order to end a run, in one write that no reader sees half of."""
+    return _ORDER.pack(sequence, why)
+
+
+def read_orders(data: bytes) -> list[tuple[int, int]]:
+    """The (sequence number, why) in what was read from a pipe of orders."""
+    return list(_ORDER.iter_unpack(data))

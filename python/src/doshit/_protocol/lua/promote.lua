@@ -1,7 +1,8 @@
 -- promote: scheduled -> pending. Moves due tasks to their queue, where they wait like everyone; a recovered one goes to the front.
 -- Parts: base calls served
 -- ARGV: now, interval (ms: less after the last call it does nothing), limit (ids a queue and call).
--- Replies: {"early"} | {"promoted", how many, ms until the next is due (at most a day) or -1, parked tasks set free}.
+-- Replies: {"early"} | {"promoted", how many, ms until the next is due (at most a day) or -1, parked tasks set free,
+--          ids in `cancel`}.
 -- Promise: an id leaves `scheduled` and enters pending in one step; parked tasks that no live worker serves any longer go
 --          back to pending; a queue with a key of a wrong type is passed over; works at maxmemory.
 -- Vectors: commands/promote.json
@@ -55,9 +56,13 @@ end
 local queues = redis.call('SMEMBERS', queues_key)
 for i = 1, #queues do
   local queue = queues[i]
-  if fits(pending_key(queue), 'list') and fits(scheduled_key(queue), 'zset') and fits(app .. queue .. ':parked', 'zset') then
+  -- Most of the time neither is there, and this is asked ten times a second.
+  local parked = app .. queue .. ':parked'
+  if redis.call('EXISTS', scheduled_key(queue), parked) > 0 and fits(pending_key(queue), 'list')
+    and fits(scheduled_key(queue), 'zset') and fits(parked, 'zset') then
     move_due(queue)
     free_unserved(queue)
   end
 end
-return {'promoted', promoted, next_due, freed}
+local cancels = redis.pcall('LLEN', app .. 'cancel')
+return {'promoted', promoted, next_due, freed, is_error(cancels) and 0 or cancels}

@@ -4,88 +4,118 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import socket
+import time
 import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
+from doshit.client import Doshit
+from doshit.client.current import set_progress_sink
+from doshit.worker.child.outbox import Outbox
+from doshit.worker.child.output import Output, RawPipes
 from doshit.worker.child.run import Runner
-from doshit.worker.process import resident_bytes
+from doshit.worker.child.tidy import Tidy
+from doshit.worker.process import adopt_orphans, resident_bytes
 from doshit.worker.wire import (
     BROKEN,
+    OUTPUT,
+    PROGRESS,
     READ_SIZE,
     READY,
     RECYCLE,
     TOKEN_BYTES,
+    USAGE,
     FrameReader,
     Job,
-    frame,
+    Terms,
+    read_orders,
 )
 
 _LOOK_EVERY = 64  # runs between two looks at the memory
 
 
-@dataclass(frozen=True)
-class Wear:
-    """When a child has served enough: after so many runs (None: never), or bytes of growth since its first task."""
+class Descriptors(NamedTuple):
+    """What the supervisor hands to a new child: the framed stream, and the pipes of tokens, of orders and of output."""
 
-    runs: int | None = None
-    growth: int = 256 << 20
+    channel: int
+    tokens: int
+    orders: int
+    read_out: int
+    read_err: int
+    write_out: int
+    write_err: int
 
 
 class Child:
-    """One warm process. channel: the framed stream to the supervisor; token_pipe: where runs begin, never blocking."""
+    """One warm process, running one task at a time."""
 
-    def __init__(self, channel: socket.socket, token_pipe: int, runner: Runner, wear: Wear) -> None:
-        self._channel, self._token_pipe, self._runner, self._wear = (
-            channel,
-            token_pipe,
-            runner,
-            wear,
-        )
+    def __init__(self, descriptors: Descriptors, app: Doshit, terms: Terms) -> None:
+        self._channel = socket.socket(fileno=descriptors.channel)
+        self._descriptors, self._app, self._terms = descriptors, app, terms
+        self._outbox = Outbox(self._channel)
+        self._runner = Runner(app.registry, terms.result_cap, self._outbox.interrupt)
+        self._output = Output(self._tell, lambda: self._runner.running, terms.output_cap)
         self._pid = os.getpid()
         self._jobs: dict[int, Job] = {}
         self._reader = FrameReader()
         self._poll = select.poll()
-        self._poll.register(token_pipe, select.POLLIN)
+        self._poll.register(descriptors.tokens, select.POLLIN)
 
-    def serve(self, hooks: Sequence[Callable[[], Any]]) -> None:
+    def serve(self) -> None:
         """Returns when the supervisor has closed the pipe, or this child is worn."""
+        adopt_orphans()
+        if self._terms.output_cap:
+            self._output.take_over(RawPipes(*self._descriptors[3:]))
         try:
-            for hook in hooks:
+            for hook in self._app.child_start_hooks:
                 hook()
         except BaseException:  # whatever a hook raises is told to the supervisor
-            self._channel.sendall(frame((0, BROKEN, 0, traceback.format_exc())))
+            self._outbox.send((0, BROKEN, 0, traceback.format_exc()))
             return
-        self._channel.sendall(frame((0, READY, 0, None)))
+        set_progress_sink(lambda told: self._outbox.send((self._runner.running, PROGRESS, 0, told)))
+        signal.signal(signal.SIGUSR2, lambda number, frame: self._heed())
+        self._outbox.send((0, READY, 0, None))
         self._run_until_worn()
 
+    def _tell(self, sequence: int, stream: str, text: str) -> None:
+        told = (stream, time.time_ns() // 1000, text.encode("utf-8", "backslashreplace").decode())
+        self._outbox.send((sequence, OUTPUT, 0, told))
+
+    def _heed(self) -> None:
+        """Reads the orders that have come. One that names another run than the present one came too late."""
+        try:
+            data = os.read(self._descriptors.orders, 4096)
+        except BlockingIOError:
+            return
+        for sequence, why in read_orders(data):
+            self._runner.stop(sequence, why)
+
     def _run_until_worn(self) -> None:
-        served, size, run, send = (
-            0,
-            resident_bytes(),
-            self._runner.run,
-            self._channel.sendall,
-        )
+        served, size, tidy = 0, resident_bytes(), Tidy()
+        runner, output, send = self._runner, self._output, self._outbox.send
         while (sequence := self._next_token()) is not None:
             job = self._job(sequence)
             if job is None:
                 return
-            report = run(job)
+            report = runner.run(job)
             if os.getpid() != self._pid:
                 os._exit(0)  # a copy that the task forked and did not end: only the first process speaks
-            send(frame(report))
+            self._outbox.calm()
+            output.end(sequence)
+            if runner.usage is not None:
+                send((sequence, USAGE, 0, runner.usage))
+            send(report)
             served += 1
-            worn = self._worn(served, size)
+            worn = tidy.after(job[2], report[2]) or self._worn(served, size)
             if worn:
-                send(frame((0, RECYCLE, 0, worn)))
+                send((0, RECYCLE, 0, worn))
                 return
 
     def _next_token(self) -> int | None:
         while True:
             try:
-                token = os.read(self._token_pipe, TOKEN_BYTES)
+                token = os.read(self._descriptors.tokens, TOKEN_BYTES)
             except BlockingIOError:
                 self._poll.poll()
                 continue
@@ -108,8 +138,9 @@ class Child:
         return jobs.pop(sequence)
 
     def _worn(self, served: int, size: int) -> str:
-        if self._wear.runs is not None and served >= self._wear.runs:
+        runs, growth = self._terms.recycle_runs, self._terms.recycle_growth
+        if runs is not None and served >= runs:
             return f"{served} runs"
-        if served % _LOOK_EVERY == 0 and resident_bytes() - size > self._wear.growth:
-            return f"grew by over {self._wear.growth >> 20} MiB in {served} runs"
+        if served % _LOOK_EVERY == 0 and resident_bytes() - size > growth:
+            return f"grew by over {growth >> 20} MiB in {served} runs"
         return ""

@@ -19,15 +19,12 @@ import threading
 import traceback
 from typing import Any
 
-import msgspec
-
 from doshit.client import Doshit
 from doshit.errors import DoshitError
-from doshit.worker.child.run import Runner
-from doshit.worker.child.serve import Child, Wear
+from doshit.worker.child.serve import Child, Descriptors
 from doshit.worker.forkserver.target import ImportFailed, load
-from doshit.worker.process import die_with_parent
-from doshit.worker.wire import FrameReader, frame
+from doshit.worker.process import adopt_orphans, children_of, die_with_parent, kill_family
+from doshit.worker.wire import FrameReader, Terms, frame
 
 
 def _catalog_entry(app: Doshit, name: str) -> str:
@@ -42,12 +39,30 @@ def _catalog_entry(app: Doshit, name: str) -> str:
     return json.dumps(entry, sort_keys=True)
 
 
+def _policy(app: Doshit, name: str) -> dict[str, Any]:
+    """What the supervisor must know of how a function's runs are limited and repeated."""
+    task = app.registry[name]
+    policy = task.policy
+    return {
+        "time_limit": policy.time_limit,
+        "memory_limit": policy.memory_limit,
+        "retries": policy.retries,
+        "retry_delay": policy.retry_delay,
+        "retry_backoff": policy.retry_backoff,
+        "retry_codes": policy.codes(),
+        "alone": policy.alone,
+        "fresh": policy.fresh,
+        "is_async": task.is_async,
+    }
+
+
 def hello(app: Doshit, by_exec: bool) -> dict[str, Any]:
     """What the supervisor needs to know of code that it never imports."""
     catalog = {name: _catalog_entry(app, name) for name in app.registry}
     files = [module.__file__ for module in list(sys.modules.values()) if getattr(module, "__file__", None)]
     return {
         "catalog": catalog,
+        "policies": {name: _policy(app, name) for name in app.registry},
         "url": app.url,
         "prefix": app.prefix,
         "queue": app.queue,
@@ -58,24 +73,16 @@ def hello(app: Doshit, by_exec: bool) -> dict[str, Any]:
     }
 
 
-class ForkServer:
-    """Serves one control socket until it closes. It is sent {"spawn": number}, each with two descriptors."""
+_EACH = len(Descriptors._fields)
 
-    def __init__(
-        self,
-        control: socket.socket,
-        app: Doshit,
-        target: str,
-        wear: Wear,
-        by_exec: bool,
-    ) -> None:
-        self._control, self._app, self._target, self._wear, self._by_exec = (
-            control,
-            app,
-            target,
-            wear,
-            by_exec,
-        )
+
+class ForkServer:
+    """Serves one control socket until it closes. It is sent {"spawn": number}, each with the descriptors of a child."""
+
+    def __init__(self, control: socket.socket, app: Doshit, target: str, terms: Terms, by_exec: bool) -> None:
+        self._control, self._app, self._target, self._terms = control, app, target, terms
+        self._by_exec = by_exec
+        self._targets = children_of(os.getpid())  # what the target's import has started stays
         self._numbers: dict[int, int] = {}
         self._reader, self._descriptors = FrameReader(), list[int]()
         self._wakeup, wake = socket.socketpair()
@@ -106,44 +113,35 @@ class ForkServer:
             return False  # the supervisor closed it with words of ours unread
         self._descriptors += descriptors
         for message in self._reader.feed(data):
-            channel, token_pipe = self._descriptors.pop(0), self._descriptors.pop(0)
-            pid = self._spawn(channel, token_pipe)
-            os.close(channel)
-            os.close(token_pipe)
+            mine, self._descriptors = self._descriptors[:_EACH], self._descriptors[_EACH:]
+            pid = self._spawn(Descriptors(*mine))
+            for fd in mine:
+                os.close(fd)
             self._numbers[pid] = message["spawn"]
             self._tell({"spawned": message["spawn"], "pid": pid})
         return bool(data)
 
-    def _spawn(self, channel: int, token_pipe: int) -> int:
+    def _spawn(self, descriptors: Descriptors) -> int:
         if self._by_exec:
             # What a thread held at a fork would stay held in the child for ever.
-            command = [
-                sys.executable,
-                "-m",
-                "doshit.worker.child",
-                str(channel),
-                str(token_pipe),
-                str(os.getpid()),
-            ]
-            options = msgspec.json.encode([self._target, self._wear.runs, self._wear.growth]).decode()
-            return subprocess.Popen([*command, options], pass_fds=(channel, token_pipe)).pid
+            words = [json.dumps(descriptors), str(os.getpid()), json.dumps([self._target, self._terms])]
+            return subprocess.Popen([sys.executable, "-m", "doshit.worker.child", *words], pass_fds=descriptors).pid
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            self._become_child(channel, token_pipe, parent)
+            self._become_child(descriptors, parent)
         return pid
 
-    def _become_child(self, channel: int, token_pipe: int, parent: int) -> None:
+    def _become_child(self, descriptors: Descriptors, parent: int) -> None:
         """In the new process: leaves the fork server's things behind and serves. Never returns."""
         status = 70
         try:
             die_with_parent(parent)
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            for mine in (self._control, self._wakeup, self._wake):
-                mine.close()
-            with socket.socket(fileno=channel) as stream:
-                Child(stream, token_pipe, Runner(self._app.registry), self._wear).serve(self._app.child_start_hooks)
+            for theirs in (self._control, self._wakeup, self._wake):
+                theirs.close()
+            Child(descriptors, self._app, self._terms).serve()
             status = 0
         except OSError:
             status = 0  # the supervisor closed the channel
@@ -156,22 +154,18 @@ class ForkServer:
             os._exit(status)
 
     def _reap(self) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            number = self._numbers.pop(pid, None)
-            if number is not None:
-                self._tell(
-                    {
-                        "exited": number,
-                        "pid": pid,
-                        "status": os.waitstatus_to_exitcode(status),
-                    }
-                )
+        with contextlib.suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG)) != (0, 0):
+                pid, status = ended
+                number = self._numbers.pop(pid, None)
+                if number is not None:
+                    self._end_orphans()
+                    self._tell({"exited": number, "pid": pid, "status": os.waitstatus_to_exitcode(status)})
+
+    def _end_orphans(self) -> None:
+        """What a dead child has left running came to this process, and ends with the run that made it."""
+        for pid in children_of(os.getpid()) - self._numbers.keys() - self._targets:
+            kill_family(pid)
 
     def _tell(self, message: dict[str, Any]) -> None:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -181,7 +175,8 @@ class ForkServer:
 def main() -> int:
     control = socket.socket(fileno=int(sys.argv[1]))
     die_with_parent(int(sys.argv[2]))
-    target, runs, growth = json.loads(sys.argv[3])
+    target, terms = json.loads(sys.argv[3])
+    adopt_orphans()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         app = load(target)
@@ -200,7 +195,7 @@ def main() -> int:
         return 0  # the supervisor is gone already
     gc.collect()
     gc.freeze()
-    ForkServer(control, app, target, Wear(runs, growth), by_exec).serve()
+    ForkServer(control, app, target, Terms(*terms), by_exec).serve()
     return 0
 
 

@@ -8,25 +8,67 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from doshit.commands import Claimed
-from doshit.worker.wire import FAILED, READ_SIZE, READY, RETURNED, BrokenFrame, FrameReader, frame, read_tokens, tokens
+from doshit.worker.process import anonymous_bytes, kill_family
+from doshit.worker.wire import (
+    FAILED,
+    OUTPUT,
+    PROGRESS,
+    READ_SIZE,
+    READY,
+    RETURNED,
+    USAGE,
+    BrokenFrame,
+    FrameReader,
+    Wishes,
+    frame,
+    order,
+    read_tokens,
+    tokens,
+)
 
-# (task, kind, microseconds, payload), as wire.py says of a child's messages.
-Report = tuple[Claimed, int, int, Any]
+# (task, kind, microseconds, payload, why it was told to end or ""), the first four as wire.py says of a child's messages.
+Report = tuple[Claimed, int, int, Any, str]
+# (task, kind, payload) of what a run tells before its end: OUTPUT, PROGRESS, USAGE.
+Told = tuple[Claimed, int, Any]
+
+
+class Stopping(NamedTuple):
+    """A run that was told to end. why: as in wire.py; reason: one line; kill_at: when it is killed, monotonic seconds."""
+
+    sequence: int
+    why: int
+    reason: str
+    kill_at: float
+
+
+def _is_good(kind: int, payload: Any) -> bool:
+    if kind == RETURNED or kind == PROGRESS:
+        return type(payload) is bytes
+    if kind == FAILED:
+        code, reason, trace, again = payload
+        return (
+            type(code) is str
+            and type(reason) is str
+            and type(trace) is str
+            and type(again) in (bool, float, type(None))
+        )
+    if kind == OUTPUT:
+        stream, at, text = payload
+        return stream in ("stdout", "stderr", "log") and type(at) is int and type(text) is str
+    if kind == USAGE:
+        micros, peak = payload
+        return type(micros) is int and type(peak) is int
+    return True
 
 
 def _checked(message: Any) -> tuple[int, int, int, Any]:
     """The message, if it is one of a child's. Raises BrokenFrame."""
     try:
         sequence, kind, micros, payload = message
-        good = type(sequence) is int and type(micros) is int
-        if kind == RETURNED:
-            good = good and type(payload) is bytes
-        elif kind == FAILED:
-            code, reason, trace = payload
-            good = good and type(code) is str and type(reason) is str and type(trace) is str
+        good = type(sequence) is int and type(micros) is int and _is_good(kind, payload)
     except (TypeError, ValueError):
         good = False
     if not good:
@@ -37,7 +79,8 @@ def _checked(message: Any) -> tuple[int, int, int, Any]:
 class Child:
     """One warm process, forked by the fork server with the pid `nursery`.
 
-    runs: what it was given and has neither reported nor given back, in order; the first of them is running.
+    runs: what it was given and has neither reported nor given back, in order; the first of them is running. wishes: what
+    is unusual about some of these; is_alone: nothing may be put behind its run; served: how many runs it was given.
     """
 
     def __init__(self, number: int, nursery: int, on_change: Callable[[Child], None]) -> None:
@@ -48,25 +91,39 @@ class Child:
         self.gone = False
         self.broken = False
         self.runs: dict[int, Claimed] = {}
+        self.wishes: dict[int, Wishes] = {}
+        self.told: list[Told] = []
+        self.stopping: Stopping | None = None
+        self.is_alone = False
+        self.served = 0
+        self.memory_before = self.memory_seen = 0
         self.progress_at = time.monotonic()
         self._on_change = on_change
+        self._handed_over = False
         self._next = 1
         self._out = bytearray()
         self._reader = FrameReader()
         self._channel, self._their_channel = socket.socketpair()
         self._token_read, self._token_write = os.pipe()
-        for fd in (self._token_read, self._token_write):
-            # The read end is shared with the child: whoever finds it empty must not wait, the other was first.
+        self._order_read, self._order_write = os.pipe()
+        self._raw = {"stdout": os.pipe(), "stderr": os.pipe()}
+        read_ends = [read for read, _ in self._raw.values()]
+        for fd in (self._token_read, self._token_write, self._order_read, self._order_write, *read_ends):
+            # The read ends are shared with the child: whoever finds one empty must not wait, the other was first.
             os.set_blocking(fd, False)
         self._channel.setblocking(False)
 
-    def descriptors(self) -> tuple[int, int]:
-        """What the fork server hands to the new process: its end of the channel, the pipe of tokens."""
-        return self._their_channel.fileno(), self._token_read
+    def descriptors(self) -> tuple[int, ...]:
+        """What the fork server hands to the new process, as Descriptors of the child's side names them."""
+        reads, writes = zip(*self._raw.values(), strict=True)
+        return self._their_channel.fileno(), self._token_read, self._order_read, *reads, *writes
 
     def handed_over(self) -> None:
-        """The new process has its descriptors: our copy is closed, so that its death is an end of file."""
+        """The new process has its descriptors: our copies are closed, so that its death is an end of file."""
         self._their_channel.close()
+        for fd in (self._order_read, *(write for _, write in self._raw.values())):
+            os.close(fd)
+        self._handed_over = True
 
     def fileno(self) -> int:
         return self._channel.fileno()
@@ -79,18 +136,43 @@ class Child:
     def wants_write(self) -> bool:
         return bool(self._out)
 
-    def give(self, tasks: Sequence[Claimed]) -> None:
+    def give(self, tasks: Sequence[Claimed], wishes: Sequence[Wishes | None]) -> None:
         """Hands it a batch: one frame, then a token for each run."""
         if not self.runs:
             self.progress_at = time.monotonic()
         first = self._next
         self._next += len(tasks)
+        self.served += len(tasks)
         sequence = range(first, self._next)
-        jobs = [(n, t.id, t.function, t.args, t.claim, t.attempts) for n, t in zip(sequence, tasks, strict=True)]
+        given = list(zip(sequence, tasks, wishes, strict=True))
         self.runs.update(zip(sequence, tasks, strict=True))
-        self._out += frame(jobs)
+        self.wishes.update((number, wish) for number, _, wish in given if wish is not None)
+        self._out += frame([(n, t.id, t.function, t.args, t.claim, t.attempts, wish) for n, t, wish in given])
         self.flush()
         os.write(self._token_write, tokens(sequence))
+
+    def measure(self) -> None:
+        """Remembers how much memory it has, before a run with a limit."""
+        self.memory_before, self.memory_seen = (anonymous_bytes(self.pid) if self.pid is not None else 0), 0
+
+    def memory_added(self) -> int:
+        """Bytes that it and all below it have more than that; kept as memory_seen."""
+        if self.pid is not None:
+            self.memory_seen = max(0, anonymous_bytes(self.pid) - self.memory_before)
+        return self.memory_seen
+
+    @property
+    def head(self) -> int:
+        """The sequence number of the run that is running, 0 for none."""
+        return next(iter(self.runs), 0)
+
+    def order(self, sequence: int, why: int, reason: str, kill_at: float) -> None:
+        """Tells a run to end. It counts only if the child is still in that run when it reads this."""
+        self.stopping = Stopping(sequence, why, reason, kill_at)
+        with contextlib.suppress(OSError):
+            os.write(self._order_write, order(sequence, why))
+            if self.pid is not None:
+                os.kill(self.pid, signal.SIGUSR2)
 
     def flush(self) -> None:
         """Writes what the channel takes now. A child that is gone is seen when it is read."""
@@ -122,7 +204,7 @@ class Child:
         if leave_one and len(sequence) == len(self.runs):
             os.write(self._token_write, tokens(sequence[:1]))
             del sequence[0]
-        return [self.runs.pop(number) for number in sequence]
+        return [self._ended(number) for number in sequence]
 
     def receive(self) -> tuple[list[Report], list[tuple[int, Any]], bool]:
         """Its reports since the last time, its notices (kind, payload), and whether its stream has ended (gone).
@@ -145,28 +227,52 @@ class Child:
                 sequence, kind, micros, payload = _checked(message)
                 if not sequence:
                     notices.append((kind, payload))
-                elif sequence in self.runs:
-                    reports.append((self.runs.pop(sequence), kind, micros, payload))
+                elif sequence not in self.runs:
+                    if kind <= FAILED:
+                        raise BrokenFrame(f"a report of run {sequence}, which it does not have")
+                elif kind > FAILED:
+                    self.told.append((self.runs[sequence], kind, payload))
                 else:
-                    raise BrokenFrame(f"a report of run {sequence}, which it does not have")
+                    stopped = self.stopping.reason if self.stopping and self.stopping.sequence == sequence else ""
+                    reports.append((self._ended(sequence), kind, micros, payload, stopped))
             if len(data) < READ_SIZE:
                 break
         if reports or notices:
+            self.is_alone = self.is_alone and bool(self.runs)
             self.progress_at = time.monotonic()
             self.ready = self.ready or any(kind == READY for kind, _ in notices)
         return reports, notices, self.gone
 
+    def _ended(self, sequence: int) -> Claimed:
+        if self.wishes:
+            self.wishes.pop(sequence, None)
+        if self.stopping is not None and self.stopping.sequence == sequence:
+            self.stopping = None
+        return self.runs.pop(sequence)
+
+    def read_raw(self) -> list[tuple[str, bytes]]:
+        """What C code and child processes have written to the descriptors below stdout and stderr since the last look."""
+        found = []
+        for stream, (fd, _) in self._raw.items():
+            with contextlib.suppress(OSError):  # BlockingIOError: nothing is there
+                if data := os.read(fd, READ_SIZE):
+                    found.append((stream, data))
+        return found
+
     def kill(self) -> None:
-        """SIGKILL. Its end comes like any other."""
+        """SIGKILL, to it and all that is below it. Its end comes like any other."""
         if self.pid is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
+            kill_family(self.pid)
 
     def close(self) -> None:
         """Closes our ends: a living child ends when it next asks for a token."""
         self._channel.close()
         self._their_channel.close()
-        for fd in (self._token_read, self._token_write):
+        mine = [self._token_read, self._token_write, self._order_write, *(read for read, _ in self._raw.values())]
+        if not self._handed_over:
+            mine += [self._order_read, *(write for _, write in self._raw.values())]
+        for fd in mine:
             with contextlib.suppress(OSError):
                 os.close(fd)
-        self._token_read = self._token_write = -1
+        self._token_read = self._token_write = self._order_write = -1
+        self._raw = {}

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from doshit.commands import Claimed
 from doshit.worker.supervisor.children import Child, Report
 from doshit.worker.supervisor.estimate import BATCH_WORTH, Estimate
+from doshit.worker.supervisor.policies import Policies
 
 STEAL_AFTER = 0.002  # seconds a run lasts before what waits behind it goes to an idle child
 HAND_BACK_AFTER = 0.1  # seconds that all children are stuck before what waits goes back to Redis
 
 
 class Dispatcher:
-    """What this worker holds and has not ended: ready, and what children were given."""
+    """What this worker holds and has not ended: ready, and what children were given.
 
-    def __init__(self) -> None:
+    on_used: hears of an idle child that has served, when a task wants one that has not.
+    """
+
+    def __init__(self, policies: Policies) -> None:
+        self._policies = policies
+        self.on_used: Callable[[Child], None] = lambda child: None
         self.ready: deque[Claimed] = deque()
         self.children: dict[int, Child] = {}
         self.estimate = Estimate()
@@ -40,7 +46,7 @@ class Dispatcher:
 
     def _flowing(self, now: float) -> list[Child]:
         """Children that are idle, or whose run is not a long one: only they have room."""
-        return [c for c in self._serving() if not c.runs or now - c.progress_at < BATCH_WORTH]
+        return [c for c in self._serving() if not c.runs or (now - c.progress_at < BATCH_WORTH and not c.is_alone)]
 
     def free_children(self) -> int:
         return sum(child.idle for child in self.children.values())
@@ -60,17 +66,39 @@ class Dispatcher:
             child = min(flowing, key=lambda c: len(c.runs), default=None)
             if child is None or len(child.runs) >= batch:
                 return
+            if self._policies.is_alone(self.ready[0]):
+                if child.runs or not self._give_alone(child):
+                    return
+                continue
             share = -(-len(self.ready) // len(flowing))
             tasks = self._take(min(share, batch), idle=not child.runs)
             if not tasks:
                 return
-            child.give(tasks)
+            child.give(tasks, [self._policies.wishes(task) for task in tasks])
+
+    def _give_alone(self, child: Child) -> bool:
+        """Hands the next task to an idle child that is its own. False: a fresh one has to be born first."""
+        if self._policies.is_fresh(self.ready[0]) and child.served:
+            unused = next((one for one in self._serving() if one.idle and not one.served), None)
+            if unused is None:
+                self.on_used(child)
+                return False
+            child = unused
+        task = self.ready.popleft()
+        wishes = self._policies.wishes(task)
+        child.is_alone = True
+        if wishes is not None and wishes.memory_limit is not None:
+            child.measure()
+        child.give([task], [wishes])
+        return True
 
     def _take(self, most: int, idle: bool) -> list[Claimed]:
         """Tasks that are together worth a batch. One that may be long goes alone, and to an idle child only."""
         tasks: list[Claimed] = []
         worth = 0.0
         while self.ready and len(tasks) < most:
+            if self._policies.is_alone(self.ready[0]):
+                break
             cost = self.estimate.of(self.ready[0].function)
             if (tasks or not idle) and worth + cost >= BATCH_WORTH:
                 break

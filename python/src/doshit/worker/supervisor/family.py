@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from doshit.commands import Claimed
-from doshit.worker.supervisor.children import Child, Report
+from doshit.worker.supervisor.children import Child, Report, Told
 from doshit.worker.supervisor.nursery import Nursery, how_it_ended
 from doshit.worker.supervisor.settings import Settings
 from doshit.worker.supervisor.watcher import READ, WRITE, Watcher
@@ -22,7 +22,8 @@ _IMPORT_AGAIN = 2.0  # seconds between two tries to import the target after its 
 class Family:
     """children: those that live, by number; wanted: how many there should be. The supervisor sets the hooks.
 
-    on_reports: what children reported; on_unbegun: runs taken back; on_blamed: a run whose child died, and how;
+    on_told: what runs tell before their end; on_reports: what children reported; on_unbegun: runs taken back;
+    on_blamed: a run whose child died, how, and the child;
     on_interrupted: runs whose child died for no fault of theirs; on_born: a new import of the target serves.
     """
 
@@ -40,7 +41,8 @@ class Family:
         self.given_up = ""
         self.on_reports: Callable[[list[Report]], None] = lambda reports: None
         self.on_unbegun: Callable[[list[Claimed]], None] = lambda tasks: None
-        self.on_blamed: Callable[[Claimed, str], None] = lambda task, how: None
+        self.on_told: Callable[[list[Told]], None] = lambda told: None
+        self.on_blamed: Callable[[Claimed, str, Child], None] = lambda task, how, child: None
         self.on_interrupted: Callable[[list[Claimed]], None] = lambda tasks: None
         self.on_born: Callable[[], None] = lambda: None
 
@@ -98,6 +100,9 @@ class Family:
             log.error("child %d: %s; it is ended", child.number, error)
             reports, notices, ended = [], [], True
             child.gone = True
+        if child.told:
+            told, child.told = child.told, []
+            self.on_told(told)
         if reports:
             self.on_reports(reports)
         for kind, payload in notices:
@@ -167,7 +172,7 @@ class Family:
         self.read(child)
         self.on_unbegun(child.take_back())
         for task in child.runs.values():
-            self.on_blamed(task, how_it_ended(status))
+            self.on_blamed(task, how_it_ended(status), child)
         child.runs.clear()
         self._let_go(child)
         if not child.ready and not child.broken:

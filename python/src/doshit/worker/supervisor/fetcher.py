@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from doshit.commands import Claimed, ClaimReply, claim
 from doshit.values.keys import Keys
-from doshit.values.states import ARGS_CAP, FAILED_TTL
+from doshit.values.states import FAILED_TTL
 from doshit.worker.supervisor.dispatcher import Dispatcher
 from doshit.worker.supervisor.session import Refused, Session
 from doshit.worker.supervisor.waits import Wait
@@ -32,9 +32,10 @@ class Fetcher:
         queues: Sequence[str],
         dispatcher: Dispatcher,
         result_ttl: int,
+        args_cap: int,
     ) -> None:
         self._session, self._keys, self._queues = session, keys, queues
-        self._dispatcher, self._result_ttl = dispatcher, result_ttl
+        self._dispatcher, self._result_ttl, self._args_cap = dispatcher, result_ttl, args_cap
         self.worker = ""
         self.waits: list[Wait] = []
         self.on_tasks: Callable[[list[Claimed]], None] = lambda tasks: None
@@ -82,7 +83,7 @@ class Fetcher:
         self.in_flight += 1
         worker = self.worker
         call = claim(
-            self._keys, worker, self._request, asked, queues, moved=moved, max_bytes=CLAIM_BYTES, args_cap=ARGS_CAP,
+            self._keys, worker, self._request, asked, queues, moved=moved, max_bytes=CLAIM_BYTES, args_cap=self._args_cap,
             result_ttl=self._result_ttl, failed_ttl=FAILED_TTL,
         )  # fmt: skip
         self._session.call(call, lambda reply: self._claimed(reply, asked, moved, worker))

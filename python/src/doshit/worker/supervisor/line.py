@@ -8,16 +8,21 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from doshit.errors import ServerError
-from doshit.transport import Link, LinkLost
+from doshit.transport import Link, LinkLost, ReplyError, route_to
 
 _PAUSE = 1.0  # seconds after a failure
 
 
 class Line:
-    """greeting: the command it begins with. on_wake is called from another thread when a try to connect has ended."""
+    """greeting: the command it begins with. prefix: the app's, by which its node is found in a cluster.
 
-    def __init__(self, url: str, name: str, greeting: Sequence[str], on_wake: Callable[[], None]) -> None:
-        self.link = Link(url, name)
+    on_wake is called from another thread when a try to connect has ended.
+    """
+
+    def __init__(
+        self, url: str, name: str, greeting: Sequence[str], on_wake: Callable[[], None], prefix: str | None = None
+    ) -> None:
+        self.link = Link(route_to(url, prefix), name)
         self._greeting, self._on_wake = greeting, on_wake
         self._connecting: threading.Thread | None = None
         self._not_before = 0.0
@@ -52,11 +57,16 @@ class Line:
         return True
 
     def receive(self) -> list[Any] | None:
-        """The replies that are there; None: the connection is lost."""
+        """The replies that are there; None: the connection is lost, or another server has to be found."""
         try:
-            return self.link.receive()
+            replies = self.link.receive()
         except LinkLost:
             return None
+        return (
+            None
+            if any(isinstance(reply, ReplyError) and self.link.is_elsewhere(reply) for reply in replies)
+            else replies
+        )
 
     def hang_up(self, pause: float = 0.0) -> None:
         """Closes it; ready() connects again, not before so many seconds."""

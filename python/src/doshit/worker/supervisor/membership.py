@@ -18,6 +18,7 @@ from doshit.commands import Beat, beat
 from doshit.values.keys import Keys
 from doshit.values.states import BEAT, LEASE_MS, PROTOCOL_VERSION
 from doshit.values.times import format_timestamp
+from doshit.worker.process import boot, pid_namespace, started
 from doshit.worker.supervisor.session import Refused, Session
 
 
@@ -28,7 +29,9 @@ def new_worker_id() -> str:
 
 
 class Membership:
-    """One worker among the workers. on_sealed: it was taken for dead; on_held: how many tasks Redis says it holds."""
+    """One worker among the workers. on_sealed: it was taken for dead; on_held: how many tasks Redis says it holds;
+    on_stops: claims of its tasks that it is asked to end.
+    """
 
     def __init__(self, session: Session, keys: Keys, queues: Sequence[str], concurrency: int) -> None:
         self._session, self._keys, self._queues, self._concurrency = (
@@ -40,6 +43,7 @@ class Membership:
         self.id = new_worker_id()
         self.on_sealed: Callable[[], None] = lambda: None
         self.on_held: Callable[[int], None] = lambda held: None
+        self.on_stops: Callable[[list[bytes]], None] = lambda claims: None
         self._catalog: Mapping[str, str] = {}
         self._sha = ""
         self._started = format_timestamp(datetime.now(UTC))
@@ -57,7 +61,7 @@ class Membership:
             "host": socket.gethostname(), "pid": os.getpid(), "started": self._started,
             "queues": ",".join(self._queues),
             "concurrency": self._concurrency, "language": f"python {platform.python_version()}", "version": _version(),
-            "catalog": self._sha,
+            "catalog": self._sha, "boot": boot(), "pidns": pid_namespace(), "born": started(os.getpid()),
         }  # fmt: skip
         keys, life = self._keys, LEASE_MS * 6
         catalog = [part for pair in self._catalog.items() for part in pair]
@@ -90,6 +94,10 @@ class Membership:
             self._next = now + BEAT
             self._send()
 
+    def beat_now(self) -> None:
+        """Beats before it is time: something is to be heard."""
+        self._next = 0.0
+
     def _send(self) -> None:
         self._asked = True
         worker = self.id
@@ -107,6 +115,9 @@ class Membership:
         elif reply.state == "sealed":
             self.on_sealed()
         else:
+            if reply.stops:
+                self.on_stops(reply.stops)
+                self.beat_now()  # there may be more than one call answers
             self.on_held(reply.held)
 
     def leave(self) -> None:

@@ -14,13 +14,13 @@ from typing import Any
 from doshit.errors import ConfigurationError
 from doshit.worker.supervisor.children import Child
 from doshit.worker.supervisor.settings import Settings
-from doshit.worker.wire import FrameReader, frame
+from doshit.worker.wire import FrameReader, Terms, frame
 
 
 class Nursery:
     """One fork server, started when this is made.
 
-    hello: what the target told of itself (catalog, url, prefix, queue, files), empty while it is imported; failed: why
+    hello: what the target told of itself (catalog, policies, url, prefix, queue, files), empty while it is imported; failed: why
     its import failed, in one line.
     """
 
@@ -30,7 +30,14 @@ class Nursery:
         self._target = settings.target
         self._reader = FrameReader()
         self._control, theirs = socket.socketpair()
-        options = json.dumps([settings.target, settings.recycle_runs, settings.recycle_growth])
+        terms = Terms(
+            settings.recycle_runs,
+            settings.recycle_growth,
+            settings.output_cap,
+            settings.result_cap,
+            settings.async_slots,
+        )
+        options = json.dumps([settings.target, terms])
         words = ["-m", "doshit.worker.forkserver", str(theirs.fileno()), str(os.getpid()), options]
         # Its own session: Ctrl-C at the terminal reaches the supervisor only, which then stops in order.
         self._process = subprocess.Popen(

@@ -15,7 +15,7 @@ from typing import Any
 
 from doshit.commands import Call
 from doshit.errors import ServerError
-from doshit.transport import Link, LinkLost, ReplyError
+from doshit.transport import Link, LinkLost, ReplyError, route_to
 from doshit.values.backoff import backoff
 
 log = logging.getLogger("doshit.worker")
@@ -26,6 +26,7 @@ _PASSING = (
     "LOADING",
     "BUSY",
     "TRYAGAIN",
+    "ASK",
     "MASTERDOWN",
     "CLUSTERDOWN",
     "UNBLOCKED",
@@ -33,7 +34,10 @@ _PASSING = (
     "NOREPLICAS",
 )
 _RETRY_AFTER = 0.5
-_DEADLINE = 20.0
+# As long as a lease: by then the others take this worker for dead, and a new connection may come through where the old
+# one waits for its next resend.
+_DEADLINE = 10.0
+_LONGEST_PAUSE = 1.0
 
 
 class Refused(ServerError):
@@ -41,14 +45,17 @@ class Refused(ServerError):
 
 
 class Session:
-    """One command connection.
+    """One command connection. prefix: the app's, by which its node is found in a cluster.
 
+    heard_at: when (time.monotonic) the server's host last gave a sign of life. That is an answer of any kind, also a
+    refused or reset connection, or that it is loading its data. A try to connect that brought nothing is none.
     on_wake is called from another thread when a reconnect has ended; on_up when the connection is there again.
     """
 
-    def __init__(self, url: str, name: str, on_wake: Callable[[], None]) -> None:
-        self._url, self._name, self._on_wake = url, name, on_wake
-        self.link = Link(url, name)
+    def __init__(self, url: str, name: str, on_wake: Callable[[], None], prefix: str | None = None) -> None:
+        self._route, self._name, self._on_wake = route_to(url, prefix), name, on_wake
+        self.link = Link(self._route, name)
+        self.heard_at = time.monotonic()
         self._unanswered: deque[tuple[Call[Any] | Sequence[Any], Done]] = deque()
         self._later: list[tuple[float, Call[Any] | Sequence[Any], Done]] = []
         self._next_link: Link | None = None
@@ -60,6 +67,7 @@ class Session:
     def connect(self) -> None:
         """The first connection, blocking. Raises ServerError."""
         self.link.connect()
+        self.heard_at = time.monotonic()
 
     @property
     def is_up(self) -> bool:
@@ -86,7 +94,7 @@ class Session:
         """Reads the replies that are there and hands them out."""
         replies = self._guard(self.link.receive)
         if replies:
-            self._quiet_since = time.monotonic()
+            self._quiet_since = self.heard_at = time.monotonic()
             for reply in replies:
                 call, done = self._unanswered.popleft()
                 self._answer(call, done, reply)
@@ -100,11 +108,12 @@ class Session:
             self._unanswered.append((call, done))
             if self.link.is_open:
                 self.link.put(call.eval())
+        elif self.link.is_elsewhere(reply):
+            self._later.append((time.monotonic() + _RETRY_AFTER, call, done))
+            if self.link.is_open:
+                self.drop(f"another server has to be found: {words}")
         elif words.startswith(_PASSING):
             self._later.append((time.monotonic() + _RETRY_AFTER, call, done))
-        elif words.startswith("READONLY"):
-            self._later.append((time.monotonic() + _RETRY_AFTER, call, done))
-            self.drop("the server became a read-only replica")
         else:
             done(Refused(words))
 
@@ -112,6 +121,8 @@ class Session:
         try:
             return io()
         except LinkLost as error:
+            if error.answered:
+                self.heard_at = time.monotonic()
             self.drop(str(error))
             return None
 
@@ -143,12 +154,14 @@ class Session:
 
     def _connect_again(self) -> None:
         # In a thread of its own because name look-up and TLS block; the loop's thread takes the new Link over.
-        time.sleep(backoff(self._tries, 0.05, ceiling=2.0))
+        time.sleep(backoff(self._tries, 0.05, ceiling=_LONGEST_PAUSE))
         self._tries += 1
-        link = Link(self._url, self._name)
+        link = Link(self._route, self._name)
         try:
             link.connect()
         except ServerError as error:
+            if link.answered:
+                self.heard_at = time.monotonic()
             if self._tries in (1, 10) or self._tries % 60 == 0:
                 log.warning("%s", error)
         else:
@@ -158,7 +171,7 @@ class Session:
     def _take_over(self) -> None:
         assert self._next_link is not None
         self.link, self._next_link, self._tries = self._next_link, None, 0
-        self._quiet_since = time.monotonic()
+        self._quiet_since = self.heard_at = time.monotonic()
         log.info("connected to Redis again; %d calls are sent again", len(self._unanswered))
         for call, _ in self._unanswered:
             self.link.put(call.evalsha() if isinstance(call, Call) else call)

@@ -1,4 +1,4 @@
-"""Turns what became of runs into transitions, and sends them grouped: finish, release, park. Runs nothing."""
+"""Sends what becomes of tasks to Redis, grouped: finish, retry, release, park. Decides nothing, runs nothing."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from doshit.commands import Claimed, End, finish, park, release
+from doshit.commands import Claimed, End, finish, park, release, retry
 from doshit.values.keys import Keys
 from doshit.values.states import FAILED_TTL, ErrorCode
-from doshit.worker.supervisor.children import Report
 from doshit.worker.supervisor.session import Refused, Session
-from doshit.worker.wire import RETURNED
 
 log = logging.getLogger("doshit.worker")
 
@@ -23,16 +21,7 @@ _RETRY_AFTER = 0.5
 Again = Callable[[Sequence[Claimed]], None]
 
 
-def fields_of(report: Report) -> Sequence[bytes | str]:
-    """The fields that a report becomes."""
-    _, kind, _, payload = report
-    if kind == RETURNED:
-        return ("result", "successful", "result-value", payload)
-    code, reason, trace = payload
-    return failure(code, reason, trace)
-
-
-def failure(code: str, reason: str, trace: str = "") -> Sequence[str]:
+def failure(code: str, reason: str, trace: str = "") -> tuple[str, ...]:
     """The fields of a failed task."""
     fields = ("result", "failed", "error-code", code, "error-reason", reason)
     return (*fields, "error-exception", trace) if trace else fields
@@ -49,19 +38,22 @@ class Settler:
         self._retry_at = 0.0
         self.unsettled = 0
 
-    def end(self, report: Report) -> None:
-        """Takes one report."""
-        self._add(report[0], fields_of(report))
-
-    def fail(self, task: Claimed, code: ErrorCode, reason: str) -> None:
-        """Ends a task that has no report: its run left none."""
-        self._add(task, failure(code, reason))
-
-    def _add(self, task: Claimed, fields: Sequence[bytes | str]) -> None:
+    def end(self, task: Claimed, fields: Sequence[bytes | str]) -> None:
+        """Takes the end of one run: field, value, ..., `result` first."""
         if not self._ends:
             self._first_at = time.monotonic()
         self._ends.append(End(task.id, task.claim, fields))
         self.unsettled += 1
+
+    def retry(self, task: Claimed, delay: float, failure: str) -> None:
+        """Has a task run again after so many seconds. failure: what is kept of the run that failed, JSON."""
+        self._retry([task], f"{delay:.3f}", failure)
+
+    def _retry(self, tasks: Sequence[Claimed], delay: str, failure: str) -> None:
+        self.unsettled += len(tasks)
+        call = retry(self._keys, self._worker(), [(task.id, task.claim, delay, failure) for task in tasks])
+        again = partial(self._retry, delay=delay, failure=failure)
+        self._session.call(call, partial(self._given_back, tasks, again))
 
     def waiting(self) -> int:
         """How many ends have not been sent."""
@@ -113,7 +105,7 @@ class Settler:
         if not isinstance(words, Refused):
             for task, word in zip(tasks, words, strict=True):
                 if word == "unknown":
-                    self.fail(task, ErrorCode.UNKNOWN_FUNCTION, unknown_reason(task.function, known))
+                    self.end(task, failure(ErrorCode.UNKNOWN_FUNCTION, unknown_reason(task.function, known)))
         self._given_back(tasks, partial(self.park, grace=grace, known=known), words)
 
     def _given_back(self, tasks: Sequence[Claimed], again: Again, words: list[str] | Refused) -> None:

@@ -17,23 +17,26 @@ from functools import partial
 from doshit.commands import Claimed
 from doshit.errors import ServerError
 from doshit.values.keys import Keys
-from doshit.values.states import ErrorCode
 from doshit.worker.supervisor.auditor import Auditor
-from doshit.worker.supervisor.children import Report
+from doshit.worker.supervisor.children import Report, Told
 from doshit.worker.supervisor.dispatcher import Dispatcher
-from doshit.worker.supervisor.duties import Duty, Promoter, Recoverer
+from doshit.worker.supervisor.duties import Canceller, Duty, Promoter, Recoverer
+from doshit.worker.supervisor.endings import Endings, name_of
 from doshit.worker.supervisor.family import Family
 from doshit.worker.supervisor.fetcher import Fetcher
 from doshit.worker.supervisor.hints import Hints
+from doshit.worker.supervisor.limiter import Limiter
 from doshit.worker.supervisor.membership import Membership
+from doshit.worker.supervisor.notes import Notes
 from doshit.worker.supervisor.nursery import Nursery
+from doshit.worker.supervisor.policies import Policies
+from doshit.worker.supervisor.predecessors import Predecessors
 from doshit.worker.supervisor.reloader import Reloader
 from doshit.worker.supervisor.session import Session
 from doshit.worker.supervisor.settings import Settings
 from doshit.worker.supervisor.settler import Settler
 from doshit.worker.supervisor.waits import Wait
 from doshit.worker.supervisor.watcher import READ, WRITE, Watcher
-from doshit.worker.wire import FAILED
 
 log = logging.getLogger("doshit.worker")
 
@@ -41,7 +44,9 @@ NAP = 0.001  # seconds between two looks at children that run many short tasks
 _BULK = 8  # runs a batch from which children are looked at by the clock, not at each report
 _FLUSH_AT = 64  # ends that are sent without waiting for more
 _CLOSE_WITHIN = 5.0  # seconds for the last words to Redis
-_IDLE_TICK = 0.2
+_IDLE_TICK = 0.1
+_LIVE_TICK = 0.05  # while a run lasts: what it writes is to be seen
+_SILENCE = 15.0  # seconds without a sign of Redis's host after which this worker's runs may have been given to others
 
 
 class Supervisor:
@@ -61,20 +66,26 @@ class Supervisor:
         self._all, self._core = Watcher(), Watcher()
         self._wakeup, self._wake_end = socket.socketpair()
         self._wake_end.setblocking(False)
-        self.dispatcher = Dispatcher()
+        self.policies = Policies(settings.time_limit_cap, settings.memory_limit_cap)
+        self.dispatcher = Dispatcher(self.policies)
+        self.limiter = Limiter(self.dispatcher.children)
         self.session = Session(url, "doshit-worker", self._wake)
         self.membership = Membership(self.session, keys, queues, concurrency)
         self.settler = Settler(self.session, keys, lambda: self.membership.id, settings.result_ttl)
-        self.fetcher = Fetcher(self.session, keys, queues, self.dispatcher, settings.result_ttl)
+        self.notes = Notes(self.session, keys, lambda: self.membership.id, settings.output_cap)
+        self.endings = Endings(self.settler, self.policies, self.notes.close)
+        self.fetcher = Fetcher(self.session, keys, queues, self.dispatcher, settings.result_ttl, settings.args_cap)
         self.fetcher.waits = [
             Wait(url, keys, queue, self.fetcher.arrived, self.fetcher.look_again, self._wake) for queue in queues
         ]
         self.hints = Hints(url, keys, self._hinted, self._wake)
         self.family = Family(settings, nursery, concurrency, self.dispatcher.children, self._all)
+        self.canceller = Canceller(self.session, keys, settings.result_ttl)
+        self.promoter = Promoter(self.session, keys, self.canceller.look)
         self.duties: tuple[Duty, ...] = (
             *([Reloader(lambda: self.family.nursery.hello["files"], self.family.reload)] if settings.reload else []),
             self.hints,
-            Promoter(self.session, keys),
+            self.promoter,
             Recoverer(self.session, keys, settings.result_ttl),
         )
         self.auditor = Auditor(
@@ -83,20 +94,24 @@ class Supervisor:
         self._talkers: tuple[Session | Hints | Wait, ...] = (self.session, self.hints, *self.fetcher.waits)
         self._listening: dict[object, tuple[int, int, int]] = {}
         self._heeded = self._signals = 0
+        self._more_output = False
         self._stop_by: float | None = None
         self._connect_roles()
 
     def _connect_roles(self) -> None:
+        self.family.on_told = self._told
         self.family.on_reports = self._reported
         self.family.on_unbegun = self._unbegun
-        self.family.on_blamed = self._blamed
-        self.family.on_interrupted = lambda tasks: self.settler.release(tasks, begun=True)
+        self.family.on_blamed = self.endings.died
+        self.family.on_interrupted = self._interrupted
         self.family.on_born = self._reborn
+        self.dispatcher.on_used = self.family.retire
         self.session.on_up = self.fetcher.look_again
         self.fetcher.on_tasks = self._claimed
         self.fetcher.on_lost_id = lambda state: self._sealed() if state == "sealed" else self.membership.register()
         self.membership.on_sealed = self._sealed
         self.membership.on_held = self.auditor.compare
+        self.membership.on_stops = self._asked_to_stop
 
     def prepare(self) -> None:
         """Connects, registers and has the children born. Raises ServerError."""
@@ -106,10 +121,12 @@ class Supervisor:
         for watcher in (self._all, self._core):
             watcher.watch(self._wakeup, self._wakeup.fileno(), READ, self._woken)
         self.family.begin()
+        Predecessors(self.session, self._keys).look()
 
     def _publish(self) -> None:
         """Tells Redis, and itself, which functions are served."""
         self._functions = self.family.nursery.functions
+        self.policies.take(self.family.nursery.hello["policies"])
         self.membership.publish(self.family.nursery.hello["catalog"])
         self.membership.register()
 
@@ -146,8 +163,12 @@ class Supervisor:
             self.membership.tick(now)
             for duty in self.duties:
                 duty.tick(now)
+        self.limiter.tick(now)
+        self._more_output = self.notes.listen(self.dispatcher.children, now)
+        self.notes.tick(now)
         self.family.tick(now)
         self.settler.tick(now)
+        self._mind_silence(now)
         self._move_on(now)
         self.session.flush()
 
@@ -181,9 +202,10 @@ class Supervisor:
         return waiting >= _FLUSH_AT or self.settler.age(now) >= NAP or not self._in_bulk()
 
     def _patience(self, now: float) -> float:
-        if self.settler.waiting() or self.fetcher.has_moved:
+        if self.settler.waiting() or self.fetcher.has_moved or self._more_output:
             return NAP
-        return min(_IDLE_TICK, self.dispatcher.wake_in(now))
+        tick = _LIVE_TICK if any(child.runs for child in self.dispatcher.children.values()) else _IDLE_TICK
+        return min(tick, self.dispatcher.wake_in(now), self.limiter.wake_in(now), self.promoter.wake_in(now))
 
     def _listen(self) -> None:
         """Keeps the watchers in step with connections that come and go."""
@@ -223,18 +245,31 @@ class Supervisor:
             tasks = [task for task in tasks if task.function in self._functions]
         self.dispatcher.add(tasks)
 
+    def _told(self, told: list[Told]) -> None:
+        self.notes.take(told)
+        self.endings.take(told)
+
     def _reported(self, reports: list[Report]) -> None:
         for report in reports:
             self.dispatcher.learn(report)
-            self.settler.end(report)
-            if report[1] == FAILED:
-                log.info("task %s failed: %s: %s", _name(report[0]), *report[3][:2])
-            elif self._settings.verbose:
-                log.debug("task %s done in %.1f ms", _name(report[0]), report[2] / 1000)
+            self.endings.reported(report)
+            if self._settings.verbose:
+                log.debug("task %s ended after %.1f ms", name_of(report[0]), report[2] / 1000)
 
-    def _blamed(self, task: Claimed, how: str) -> None:
-        log.warning("task %s: %s", _name(task), how)
-        self.settler.fail(task, ErrorCode.EXITED, how)
+    def _interrupted(self, tasks: list[Claimed]) -> None:
+        for task in tasks:
+            self.notes.close(task.claim)
+        self.settler.release(tasks, begun=True)
+
+    def _asked_to_stop(self, claims: list[bytes]) -> None:
+        """Somebody cancelled tasks that this worker holds: what has not begun ends at once, what runs is told to."""
+        wanted = set(claims)
+        back = self.dispatcher.take_all_back()
+        for task in back:
+            if task.claim in wanted:
+                self.endings.cancelled(task)
+        self.dispatcher.ready.extend(task for task in back if task.claim not in wanted)
+        self.limiter.cancel(wanted, time.monotonic())
 
     def _unbegun(self, tasks: list[Claimed]) -> None:
         if self._stop_by is not None:
@@ -243,8 +278,17 @@ class Supervisor:
             self.dispatcher.ready.extendleft(reversed(tasks))
 
     def _sealed(self) -> None:
-        """It was taken for dead and its tasks run elsewhere: its own runs end, and it starts under a new name."""
         log.warning("this worker was taken for dead; it ends its runs and starts again under a new name")
+        self._begin_again()
+
+    def _mind_silence(self, now: float) -> None:
+        """After a long silence the lease is over, for all this worker can know. A Redis that refuses is no silence."""
+        if self.dispatcher.outstanding() and now - self.session.heard_at > _SILENCE:
+            log.warning("no sign of Redis for %g s; the runs of this worker are ended, others may have them", _SILENCE)
+            self._begin_again()
+
+    def _begin_again(self) -> None:
+        """Its tasks run elsewhere, or will: its own runs end, and it starts under a new name."""
         # What it gives back now goes out under its old name, which Redis answers with "stale".
         self.family.lose_all()
         self.settler.release(self.dispatcher.take_all_back())
@@ -253,8 +297,11 @@ class Supervisor:
         self.fetcher.begin(self.membership.id)
 
     def _hinted(self, message: bytes) -> None:
-        if message.startswith(b"parked "):
+        verb, _, about = message.partition(b" ")
+        if verb == b"parked":
             self.fetcher.look_again()
+        elif verb == b"stop" and about == self.membership.id.encode():
+            self.membership.beat_now()
 
     # Stopping, in four steps: fetch no more, let runs end, hand back, close.
 
@@ -324,10 +371,6 @@ class Supervisor:
         self.session.close()
         log.info("stopped")
         return 1 if self.family.given_up else 0
-
-
-def _name(task: Claimed) -> str:
-    return f"{task.id.decode(errors='backslashreplace')} {task.function.decode(errors='backslashreplace')}"
 
 
 def install_signals(on_signal: Callable[[], None], fork_server: Callable[[], int]) -> None:

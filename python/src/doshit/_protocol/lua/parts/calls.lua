@@ -14,10 +14,3 @@ local function fits(key, kind)
   local is = redis.call('TYPE', key).ok
   return is == 'none' or is == kind
 end
-
--- A delay among the arguments, as ms of the Redis clock.
-local function due_in(seconds)
-  local wait = tonumber(seconds)
-  if not wait or not (wait >= 0 and wait < 1e10) then error('a delay is no number of seconds from 0 to 1e10: ' .. seconds) end
-  return math.floor(now + wait * 1000)
-end

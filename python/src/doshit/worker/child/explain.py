@@ -1,0 +1,90 @@
+"""What an exception means: a code, one line for a person, a traceback, and whether another run may go better."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal
+
+from doshit.errors import BadArguments, Cancel, ResultNotJson, Retry, TaskCancelled, TimeLimitExceeded
+from doshit.values.states import REASON_CAP, TRACEBACK_CAP, ErrorCode
+from doshit.worker.wire import CANCELLED, MEMORY, TIME
+
+if TYPE_CHECKING:
+    from doshit.client.policy import Policy
+
+Again = Literal[True] | float | None
+AS_POLICY_SAYS = -1.0
+Failure = tuple[str, str, str, Again]
+
+_STOPPED = {TIME: ErrorCode.TIME_LIMIT, MEMORY: ErrorCode.MEMORY_LIMIT, CANCELLED: ErrorCode.CANCELLED}
+
+
+def explain(error: BaseException, function: bytes, stopped: int, policy: Policy | None) -> Failure:
+    """(error-code, reason in one line, traceback as text, again).
+
+    stopped: why the run was told to end, 0 if it was not. again: None: no other run; True: if the
+    policy has one left; seconds: the run asked for it, AS_POLICY_SAYS when it left the wait to the policy.
+    """
+    if isinstance(error, BadArguments) and not _raised_by_user(error):
+        return ErrorCode.BAD_ARGS, one_line(error.reason), "", None
+    if isinstance(error, ResultNotJson):
+        return ErrorCode.RESULT_NOT_JSON, one_line(str(error)), "", None
+    if isinstance(error, KeyError) and not _raised_by_user(error):
+        return ErrorCode.UNKNOWN_FUNCTION, one_line(f"no function {function!r} in this worker"), "", None
+    if isinstance(error, Cancel):
+        return ErrorCode.CANCELLED, one_line(_safely(lambda: str(error))), "", None
+    if isinstance(error, Retry):
+        again: Again = AS_POLICY_SAYS if error.after is None else float(error.after)
+        return ErrorCode.EXCEPTION, one_line(_safely(lambda: str(error))), trace(error), again
+    again = True if policy is not None and policy.wants_retry(error) else None
+    return _code(error, stopped), reason_of(error, stopped), trace(error), None if stopped == CANCELLED else again
+
+
+def _code(error: BaseException, stopped: int) -> ErrorCode:
+    """A run that was told to end ends by that, whatever it raised on its way out."""
+    if stopped:
+        return _STOPPED[stopped]
+    return ErrorCode.EXITED if isinstance(error, SystemExit) else ErrorCode.EXCEPTION
+
+
+def reason_of(error: BaseException, stopped: int) -> str:
+    if isinstance(error, SystemExit) and not stopped:
+        return one_line(f"called sys.exit({error.code!r})")
+    message = _safely(lambda: str(error))
+    if stopped and isinstance(error, (TimeLimitExceeded, TaskCancelled)):
+        return one_line(message)
+    return one_line(f"{type(error).__qualname__}: {message}" if message else type(error).__qualname__)
+
+
+def _user_frames(error: BaseException) -> TracebackType | None:
+    """The traceback from the user's own code on: the frames of this package above it are noise to its reader."""
+    tb = error.__traceback__
+    while tb is not None and tb.tb_frame.f_globals.get("__name__", "").partition(".")[0] in ("doshit", "asyncio"):
+        tb = tb.tb_next
+    return tb
+
+
+def _raised_by_user(error: BaseException) -> bool:
+    return _user_frames(error) is not None
+
+
+def trace(error: BaseException) -> str:
+    """The traceback as text, its end kept when it is over the cap. Never the values of locals."""
+    text = _safely(lambda: "".join(traceback.format_exception(type(error), error, _user_frames(error))))
+    return text if len(text) <= TRACEBACK_CAP else "[...]\n" + text[-TRACEBACK_CAP:]
+
+
+def _safely(describe: Callable[[], str]) -> str:
+    """User code may raise from __str__ too."""
+    try:
+        return describe().encode("utf-8", "backslashreplace").decode()
+    except BaseException as error:  # the same
+        return f"({type(error).__name__} while it was described)"
+
+
+def one_line(text: str) -> str:
+    """Text as one line for a person: control characters escaped, cut at the cap."""
+    clean = "".join(ch if ch.isprintable() else repr(ch)[1:-1] for ch in text[:REASON_CAP])
+    return clean if len(text) <= REASON_CAP and len(clean) <= REASON_CAP else clean[: REASON_CAP - 3] + "..."

@@ -1,0 +1,175 @@
+"""Catches what a run writes: sys.stdout, sys.stderr, logging, and the descriptors below them. Keeps a bounded part of it.
+
+What Python writes is known by its run, also when many run at once. What C code and child processes write comes through a
+pipe that the supervisor reads while a run is long, and this child when a run ends: whoever reads it, it is that run's.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import select
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+STREAMS: tuple[Literal["stdout"], Literal["stderr"]] = ("stdout", "stderr")
+_LINES_AT_ONCE = 100  # lines of a run that are told each by itself; then they are gathered
+_GATHERED = 4096  # characters that are told together at the latest
+_GATHERED_FOR = 0.05  # seconds that they may wait for more
+_RAW_READ = 1 << 16
+
+Tell = Callable[[int, str, str], None]
+
+
+class RawPipes(NamedTuple):
+    """The descriptors of the pipes below stdout and stderr: two to read from, never blocking, and two to write to."""
+
+    read_out: int
+    read_err: int
+    write_out: int
+    write_err: int
+
+
+class _Page:
+    """What one run has written to one stream and not yet told."""
+
+    __slots__ = ("lines", "text", "told_at")
+
+    def __init__(self) -> None:
+        self.text, self.lines, self.told_at = "", 0, 0.0
+
+    def is_due(self, now: float) -> bool:
+        if not self.text:
+            return False
+        if self.lines < _LINES_AT_ONCE:
+            return "\n" in self.text
+        return len(self.text) >= _GATHERED or now - self.told_at >= _GATHERED_FOR
+
+
+class Output:
+    """Everything that the runs of this child write. tell(sequence number, stream, text) passes it on.
+
+    running: the sequence number of the run that is asking, 0 for none; cap: bytes of one run that are passed on.
+    """
+
+    def __init__(self, tell: Tell, running: Callable[[], int], cap: int) -> None:
+        self._tell, self._running, self._cap = tell, running, cap
+        self._pages: dict[tuple[int, str], _Page] = {}
+        self._spent: dict[int, int] = {}
+        self._raw: RawPipes | None = None
+        self._poll = select.poll()
+
+    def take_over(self, raw: RawPipes) -> None:
+        """From now on this process's stdout and stderr are caught."""
+        self._raw = raw
+        for stream, mine, number in zip(STREAMS, (raw.write_out, raw.write_err), (1, 2), strict=True):
+            getattr(sys, stream).flush()
+            os.dup2(mine, number)
+            os.close(mine)
+            setattr(sys, stream, _Caught(self, stream, number))
+        for fd in (raw.read_out, raw.read_err):
+            self._poll.register(fd, select.POLLIN)
+        root = logging.getLogger()
+        if not root.handlers:
+            root.addHandler(_LogHandler(self))
+            if root.level == logging.WARNING:
+                root.setLevel(logging.INFO)
+
+    def write(self, stream: str, text: str) -> None:
+        """Takes text of whichever run is asking. Text of no run goes where it would have gone."""
+        run = self._running()
+        if not run:
+            os.write(2, text.encode("utf-8", "backslashreplace"))
+            return
+        page = self._pages.get((run, stream))
+        if page is None:
+            page = self._pages[run, stream] = _Page()
+        page.text += text
+        page.lines += 1
+        if page.is_due(time.monotonic()):
+            self._turn(run, stream, page)
+
+    def flush(self, stream: str) -> None:
+        run = self._running()
+        page = self._pages.get((run, stream))
+        if page is not None and page.lines < _LINES_AT_ONCE:
+            self._turn(run, stream, page)
+
+    def _turn(self, run: int, stream: str, page: _Page) -> None:
+        text, page.text, page.told_at = page.text, "", time.monotonic()
+        self._pass_on(run, stream, text)
+
+    def _pass_on(self, run: int, stream: str, text: str) -> None:
+        spent = self._spent.get(run, 0)
+        room = self._cap + 1 - spent  # one more than is kept, so that the supervisor can say that there was more
+        if not text or room <= 0:
+            return
+        self._spent[run] = spent + len(text)
+        self._tell(run, stream, text[:room])
+
+    def end(self, run: int) -> None:
+        """Passes on what a run has left, before its report."""
+        if self._pages:
+            for stream in (*STREAMS, "log"):
+                page = self._pages.pop((run, stream), None)
+                if page is not None:
+                    self._turn(run, stream, page)
+        if self._raw is not None and self._poll.poll(0):
+            self._drain(run, self._raw)
+        self._spent.pop(run, None)
+
+    def _drain(self, run: int, raw: RawPipes) -> None:
+        for stream, fd in zip(STREAMS, (raw.read_out, raw.read_err), strict=True):
+            try:
+                while data := os.read(fd, _RAW_READ):
+                    self._pass_on(run, stream, data.decode("utf-8", "backslashreplace"))
+            except BlockingIOError:
+                continue
+
+
+class _Caught(io.TextIOBase):
+    """In place of sys.stdout or sys.stderr. Its descriptor and `buffer` are the process's, for child processes and bytes."""
+
+    def __init__(self, output: Output, stream: str, number: int) -> None:
+        self._output, self._stream, self._number = output, stream, number
+        self.buffer: Any = open(number, "wb", buffering=0, closefd=False)  # noqa: SIM115 - it lives as long as the process
+        self.name = f"<{stream}>"
+
+    encoding = "utf-8"
+    errors = "backslashreplace"
+
+    def write(self, text: str) -> int:
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        self._output.write(self._stream, text)
+        return len(text)
+
+    def flush(self) -> None:
+        self._output.flush(self._stream)
+
+    def fileno(self) -> int:
+        return self._number
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return False
+
+
+class _LogHandler(logging.Handler):
+    """What is logged, where the target has set up no logging of its own."""
+
+    def __init__(self, output: Output) -> None:
+        super().__init__()
+        self._output = output
+        self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._output.write("log", self.format(record) + "\n")
+        except Exception:
+            self.handleError(record)

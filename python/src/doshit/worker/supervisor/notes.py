@@ -1,0 +1,114 @@
+"""What runs tell before their end: output and progress. Gathers it, sends it on, never for longer than its run is held."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+
+from doshit.commands import Claimed, note
+from doshit.values.keys import Keys
+from doshit.values.states import FAILED_TTL
+from doshit.values.times import format_timestamp
+from doshit.worker.supervisor.children import Child, Told
+from doshit.worker.supervisor.session import Refused, Session
+from doshit.worker.wire import OUTPUT, PROGRESS
+
+log = logging.getLogger("doshit.worker")
+
+_EVERY = 0.1  # seconds between two calls for what runs tell meanwhile
+_LIVE_AFTER = 0.05  # seconds of one run after which its descriptors are read while it goes on
+_READS = 16  # of 64 KiB, from one child and turn
+Entry = tuple[str, str, str]
+
+
+class _Page:
+    """What one run has told and Redis has not heard. captured: bytes of output so far."""
+
+    __slots__ = ("captured", "entries", "progress", "task")
+
+    def __init__(self, task: Claimed) -> None:
+        self.task, self.captured = task, 0
+        self.progress: bytes | str = ""
+        self.entries: list[Entry] = []
+
+
+class Notes:
+    """The pages of all runs, by claim. cap: bytes of output kept of one run."""
+
+    def __init__(self, session: Session, keys: Keys, worker: Callable[[], str], cap: int) -> None:
+        self._session, self._keys, self._worker, self._cap = session, keys, worker, cap
+        self._pages: dict[bytes, _Page] = {}
+        self._next = 0.0
+
+    def take(self, told: Iterable[Told]) -> None:
+        """Takes what runs told."""
+        for task, kind, payload in told:
+            page = self._pages.get(task.claim)
+            if page is None:
+                page = self._pages[task.claim] = _Page(task)
+            if kind == PROGRESS:
+                page.progress = payload
+            elif kind == OUTPUT:
+                stream, micros, text = payload
+                self._write(page, stream, micros, text)
+
+    def _write(self, page: _Page, stream: str, micros: int, text: str) -> None:
+        data = text.encode("utf-8", "backslashreplace")
+        room = self._cap - page.captured
+        page.captured += len(data)
+        if room <= 0:
+            return
+        kept = (
+            text if len(data) <= room else data[:room].decode("utf-8", "ignore") + "\n[more was written than is kept]\n"
+        )
+        at = format_timestamp(datetime.fromtimestamp(micros / 1e6, UTC))
+        page.entries.append((stream, at, kept))
+        for line in kept.splitlines():
+            log.info("task %s %s: %s", page.task.id.decode(errors="backslashreplace"), stream, line)
+
+    def listen(self, children: Mapping[int, Child], now: float) -> bool:
+        """Reads what long runs write to their descriptors. Is there more at once?"""
+        more = False
+        for child in children.values():
+            if len(child.runs) == 1 and child.ready and now - child.progress_at >= _LIVE_AFTER:
+                more = self._read_raw(child, child.runs[child.head]) or more
+        return more
+
+    def _read_raw(self, child: Child, task: Claimed) -> bool:
+        for _ in range(_READS):
+            found = child.read_raw()
+            if not found:
+                return False
+            at = time.time_ns() // 1000
+            self.take((task, OUTPUT, (stream, at, data.decode("utf-8", "backslashreplace"))) for stream, data in found)
+        return True
+
+    def tick(self, now: float) -> None:
+        """Sends what runs have told meanwhile."""
+        if self._pages and now >= self._next:
+            self._next = now + _EVERY
+            self._send([page for page in self._pages.values() if page.entries or page.progress])
+
+    def close(self, claim: bytes) -> int:
+        """A run is over: sends what is left of it, so before its end. The bytes of output that it wrote."""
+        page = self._pages.pop(claim, None)
+        if page is None:
+            return 0
+        if page.entries or page.progress:
+            self._send([page])
+        return page.captured
+
+    def _send(self, pages: list[_Page]) -> None:
+        if not pages:
+            return
+        notes = [(page.task.id, page.task.claim, page.progress, page.entries) for page in pages]
+        for page in pages:
+            page.entries, page.progress = [], ""
+        call = note(self._keys, self._worker(), notes, keep=FAILED_TTL, output_cap=self._cap)
+        self._session.call(call, self._heard)
+
+    def _heard(self, reply: list[str] | Refused) -> None:
+        if isinstance(reply, Refused):
+            log.warning("what runs told was refused: %s", reply)

@@ -1,0 +1,53 @@
+"""Finds workers of this host whose process is gone, when a worker starts: their tasks need not wait for a lease to end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from doshit.commands import seal
+from doshit.commands.calls import text
+from doshit.values.keys import Keys
+from doshit.worker.process import boot, pid_namespace, started
+from doshit.worker.supervisor.session import Refused, Session
+
+log = logging.getLogger("doshit.worker")
+
+_LOOKED_AT = 1000  # workers
+_ABOUT = ("boot", "pidns", "pid", "born")
+
+
+class Predecessors:
+    """One look at the workers there are."""
+
+    def __init__(self, session: Session, keys: Keys) -> None:
+        self._session, self._keys = session, keys
+        self._here = (boot(), pid_namespace())
+
+    def look(self) -> None:
+        """Asks who is registered. A pid says something only on the same boot of the same kernel, in one pid namespace."""
+        if all(self._here):
+            self._session.call(("ZRANGEBYSCORE", self._keys.workers, "(-1", "+inf", "LIMIT", 0, _LOOKED_AT), self._ask)
+
+    def _ask(self, workers: Sequence[bytes] | Refused) -> None:
+        if isinstance(workers, Refused):
+            return
+        for worker in workers:
+            name = text(worker)
+            self._session.call(
+                ("HMGET", self._keys.worker(name), *_ABOUT), lambda about, name=name: self._judge(name, about)
+            )
+
+    def _judge(self, worker: str, about: Sequence[bytes | None] | Refused) -> None:
+        if isinstance(about, Refused) or None in about:
+            return
+        kernel, namespace, pid, born = (text(each or b"") for each in about)
+        if (kernel, namespace) == self._here and pid.isdecimal() and born and started(int(pid)) != born:
+            log.warning("worker %s of this host is gone; its tasks are taken back now", worker)
+            self._session.call(seal(self._keys, [worker]), _heard)
+
+
+def _heard(words: Any) -> None:
+    if isinstance(words, Refused):
+        log.warning("seal was refused: %s", words)

@@ -1,0 +1,347 @@
+"""Rows 1 to 5 and 28, 7 to 10: processes that are killed, stopped or that end themselves, under tasks that run."""
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from doshit import TaskFailed
+from faults.harness import Scene, kill, spread
+from faults.tasks import ENDS
+from worker.test_children import (
+    test_a_fork_server_killed_again_and_again_costs_no_task as test_row_07_a_fork_server_killed_again_and_again,
+)
+from worker.test_children import (
+    test_children_killed_from_outside_are_replaced_under_load as test_row_01_children_killed_under_load_are_replaced,
+)
+from worker.test_crashes import (
+    test_a_sealed_worker_ends_its_runs_and_comes_back_under_a_new_name as test_row_10_a_sealed_worker_comes_back_anew,
+)
+from worker.test_crashes import (
+    test_a_worker_that_was_stopped_for_longer_than_its_lease_cannot_end_what_runs_elsewhere as test_row_10_stopped_past_its_lease,  # noqa: E501
+)
+from worker.workers import Worker, until
+
+__all__ = [
+    "test_row_01_children_killed_under_load_are_replaced",
+    "test_row_07_a_fork_server_killed_again_and_again",
+    "test_row_10_a_sealed_worker_comes_back_anew",
+    "test_row_10_stopped_past_its_lease",
+]
+
+RECOVERY = 15.0
+"""Seconds within which the tasks of a dead worker run again, at defaults."""
+SEEN = 1.0
+"""Seconds within which a worker sees that one of its processes has died."""
+
+Make = Callable[..., list[str]]
+
+
+@pytest.fixture
+def by_library(scene: Scene) -> Make:
+    return scene.submit
+
+
+@pytest.fixture
+def by_hand(scene: Scene) -> Make:
+    """Two plain commands for each task."""
+    names = iter(range(1_000_000))
+    return lambda count=1, function="work", **args: scene.push(
+        *(f"by-hand-{next(names)}" for _ in range(count)), function=function, **args
+    )
+
+
+# Row 1
+
+
+def a_killed_child_is_seen_and_its_run_fails_naming_the_signal(scene: Scene, make: Make, gate: Path) -> float:
+    worker = scene.worker(children=2)
+    (id,) = make(function="hold", gate=str(gate))
+    scene.ledger.await_begun([id])
+    at = time.monotonic()
+    kill(_pid_of(scene, id))
+    task = scene.world.ended(id)
+    seen = time.monotonic() - at
+    assert (task["error-code"], task["attempts"]) == ("exited", "1")
+    assert "SIGKILL" in task["error-reason"]
+    until(lambda: len(worker.children()) == 2, what="the slot is filled again")
+    make(20)
+    scene.check()
+    return seen
+
+
+def _pid_of(scene: Scene, id: str) -> int:
+    return scene.ledger.read().words[id][-1][1]
+
+
+@pytest.fixture
+def shut(tmp_path: Path) -> Path:
+    """A gate that is opened by touching it."""
+    return tmp_path / "open"
+
+
+def test_row_01_a_killed_child(scene, by_library, shut, figure):
+    seen = a_killed_child_is_seen_and_its_run_fails_naming_the_signal(scene, by_library, shut)
+    figure(f"the waiter sees the end {seen:.3f} s after the kill")
+    assert seen < SEEN
+
+
+@pytest.mark.xfail(reason="retries are not acted on", strict=False)
+def test_row_01_a_killed_child_of_a_task_with_retries_runs_again(scene, shut):
+    scene.worker(children=2)
+    options = {"retries": 2, "retry_delay": 0.1}
+    id = scene.submit_one("first_run_holds", options, gate=str(shut))
+    scene.ledger.await_begun([id])
+    until(shut.exists)
+    kill(_pid_of(scene, id))
+    scene.check()
+    task = scene.world.task(id)
+    assert (task["result"], task["attempts"], "lost" in task) == ("successful", "2", False)
+
+
+# Rows 2 and 3
+
+
+def a_killed_workers_runs_begin_again_elsewhere(
+    scene: Scene, make: Make, gate: Path, count: int, whole: bool
+) -> list[float]:
+    scene.worker("elsewhere", children=1)  # so that somebody keeps the duties meanwhile
+    victim = scene.worker(children=count)
+    ids = make(count, function="hold", gate=str(gate))
+    scene.ledger.await_begun(ids)
+    at = scene.kill(victim, whole)
+    scene.worker(children=count)
+    scene.ledger.await_begun(ids, times=2)
+    gate.touch()
+    scene.check()
+    assert scene.attempts(ids) == {"2": count}
+    return scene.run_again_after(ids, at)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_row_02_a_killed_supervisor_with_100_running_tasks(scene, by_library, shut, figure):
+    again = a_killed_workers_runs_begin_again_elsewhere(scene, by_library, shut, 100, whole=False)
+    figure(f"100 running tasks run again: {spread(again)}")
+    assert again[-1] <= RECOVERY
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_row_03_a_killed_tree_with_100_running_tasks(scene, by_library, shut, figure):
+    again = a_killed_workers_runs_begin_again_elsewhere(scene, by_library, shut, 100, whole=True)
+    figure(f"100 running tasks run again: {spread(again)}")
+    assert again[-1] <= RECOVERY
+
+
+# Row 4
+
+
+def an_id_moved_by_a_wait_of_a_worker_that_dies_is_adopted(scene: Scene, make: Make) -> float:
+    scene.worker("elsewhere", children=1)
+    victim = scene.worker(children=1)
+    id = _moved_under(scene, victim, make)
+    at = scene.kill(victim)
+    scene.worker(children=1)
+    scene.check()
+    task = scene.world.task(id)
+    assert (task["attempts"], "lost" in task) == ("1", False)
+    (again,) = scene.run_again_after([id], at)
+    return again
+
+
+def _moved_under(scene: Scene, victim: Worker, make: Make) -> str:
+    """Stops a worker in its idle wait, and has the wait move an id: it is in executing and no claim of it was sent."""
+    for _ in range(50):
+        victim.signal(signal.SIGSTOP)
+        (id,) = make(1)
+        moved = scene.world.entries() == [id.encode()] and "claim" not in scene.world.task(id)
+        if moved:
+            return id
+        victim.signal(signal.SIGCONT)
+        scene.world.ended(id)
+        time.sleep(0.05)
+    raise AssertionError("the worker was never met in its idle wait")
+
+
+@pytest.mark.slow
+def test_row_04_killed_between_the_idle_wait_and_its_claim(scene, by_library, figure):
+    again = an_id_moved_by_a_wait_of_a_worker_that_dies_is_adopted(scene, by_library)
+    figure(f"the moved id runs {again:.1f} s after the kill")
+    assert again <= RECOVERY
+
+
+# Row 5
+
+
+def a_run_whose_end_never_reached_redis_runs_twice_and_ends_once(
+    scene: Scene, make: Make, start_proxy: Callable, redis_url: str, endings: Callable, gate: Path
+) -> float:
+    scene.worker("elsewhere", children=1)
+    proxy = start_proxy(redis_url)
+    victim = scene.worker(children=1, url=proxy.url)
+    (id,) = make(function="hold", gate=str(gate))
+    scene.ledger.await_begun([id])
+    proxy.hold()
+    gate.touch()
+    until(lambda: scene.ledger.read().ended.get(id), what="the side effect is done")
+    at = scene.kill(victim)
+    scene.worker(children=1)
+    scene.check()
+    assert len(scene.ledger.read().ended[id]) == 2
+    assert endings()[scene.world.task_key(id)] == 1
+    (again,) = scene.run_again_after([id], at)
+    return again
+
+
+@pytest.mark.slow
+def test_row_05_killed_after_the_side_effect(scene, by_library, start_proxy, redis_url, endings, shut, figure):
+    again = a_run_whose_end_never_reached_redis_runs_twice_and_ends_once(
+        scene, by_library, start_proxy, redis_url, endings, shut
+    )
+    figure(f"run again {again:.1f} s after the kill, one visible result")
+    assert again <= RECOVERY
+
+
+# Row 28: the same with tasks that two plain commands made
+
+
+def test_row_28_by_hand_a_killed_child(scene, by_hand, shut):
+    assert a_killed_child_is_seen_and_its_run_fails_naming_the_signal(scene, by_hand, shut) < SEEN
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("whole", [False, True], ids=["supervisor", "tree"])
+def test_row_28_by_hand_a_killed_worker(scene, by_hand, shut, whole):
+    again = a_killed_workers_runs_begin_again_elsewhere(scene, by_hand, shut, 4, whole)
+    assert again[-1] <= RECOVERY
+
+
+@pytest.mark.slow
+def test_row_28_by_hand_killed_between_the_idle_wait_and_its_claim(scene, by_hand):
+    assert an_id_moved_by_a_wait_of_a_worker_that_dies_is_adopted(scene, by_hand) <= RECOVERY
+
+
+@pytest.mark.slow
+def test_row_28_by_hand_killed_after_the_side_effect(scene, by_hand, start_proxy, redis_url, endings, shut):
+    again = a_run_whose_end_never_reached_redis_runs_twice_and_ends_once(
+        scene, by_hand, start_proxy, redis_url, endings, shut
+    )
+    assert again <= RECOVERY
+
+
+# Row 7
+
+
+def test_row_07_a_killed_fork_server_is_there_again_and_its_runs_are_not_blamed(scene, shut, figure):
+    worker = scene.worker(children=2)
+    ids = scene.submit(2, "hold", gate=str(shut))
+    scene.ledger.await_begun(ids)
+    at = time.monotonic()
+    kill(worker.fork_servers()[0])
+    until(lambda: len(worker.children()) == 2, what="there are children again")
+    back = time.monotonic() - at
+    shut.touch()
+    scene.check()
+    assert scene.fields_of(ids, "result", "lost") == [["successful", None]] * 2
+    figure(f"children again {back:.2f} s after the kill")
+    assert back < SEEN
+
+
+@pytest.mark.xfail(reason="a fork server that hangs is not noticed", strict=False)
+def test_row_07_a_fork_server_that_hangs_is_replaced_when_it_is_needed(scene, shut, figure):
+    worker = scene.worker(children=2)
+    ids = scene.submit(2, "hold", gate=str(shut))
+    scene.ledger.await_begun(ids)
+    hanging = worker.fork_servers()[0]
+    kill(hanging, signal.SIGSTOP)
+    at = time.monotonic()
+    try:
+        kill(_pid_of(scene, ids[0]))
+        more = scene.submit(4)
+        shut.touch()
+        scene.world.all_ended([*ids, *more])
+        until(lambda: len(worker.children()) == 2, what="there are two children again")
+    finally:
+        kill(hanging, signal.SIGCONT)
+    figure(f"two children again {time.monotonic() - at:.2f} s after the fork server hung and a child died")
+    scene.check()
+
+
+# Row 8
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(150)
+def test_row_08_poison_fails_after_three_losses_and_its_neighbours_end_well(scene, figure, rng):
+    scene.worker("elsewhere", children=1)
+    scene.worker(children=3)
+    before, (poison,) = scene.submit(40, seconds=0.2), scene.submit(1, "poison")
+    ids = [*before, *scene.submit(40, seconds=0.2)]
+    begun = time.monotonic()
+    while scene.world.client.hget(scene.world.task_key(poison), "state") != b"finished":
+        _replace_dead(scene)
+        assert time.monotonic() - begun < 120, scene.world.task(poison)
+        time.sleep(0.05)
+    scene.check()
+    task = scene.world.task(poison)
+    assert (task["error-code"], task["lost"]) == ("worker-lost", "3")
+    assert len(scene.ledger.read().begun[poison]) == 3
+    assert scene.fields_of(ids, "result") == [["successful"]] * len(ids)
+    worst = max(int(lost or 0) for (lost,) in scene.fields_of(ids, "lost"))
+    figure(f"failed after 3 losses and {time.monotonic() - begun:.0f} s; a neighbour lost at most {worst} runs")
+    assert worst <= 2
+
+
+def _replace_dead(scene: Scene) -> None:
+    for worker in [worker for worker in scene.workers if worker.process.poll() is not None]:
+        scene.workers.remove(worker)
+        until(lambda worker=worker: not worker.tree(), 5, "no process of the dead worker is left")
+        scene.worker(children=3)
+
+
+# Row 9
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_row_09_a_run_that_ends_its_process_is_never_successful(scene, how, rng: random.Random):
+    worker = scene.worker(children=2)
+    ids = scene.submit(rng.randrange(1, 30))
+    (it,) = scene.submit(1, "ends", how=how)
+    ids += scene.submit(rng.randrange(1, 30))
+    scene.check()
+    assert scene.world.task(it)["error-code"] == "exited"
+    with pytest.raises(TaskFailed):
+        scene.app.handle(it).result(5)
+    assert scene.fields_of(ids, "result", "attempts") == [["successful", "1"]] * len(ids)
+    scene.ran_once(ids)
+    assert worker.process.poll() is None
+
+
+# Row 10
+
+
+@pytest.mark.slow
+def test_row_10_a_worker_stopped_past_its_lease_ends_its_old_runs(scene, shut, figure, endings):
+    stopped = scene.worker(children=2)
+    ids = scene.submit(2, "hold", gate=str(shut))
+    scene.ledger.await_begun(ids)
+    children = set(stopped.children())
+    at = time.monotonic()
+    os.kill(stopped.pid, signal.SIGSTOP)  # the supervisor alone: its children go on running
+    try:
+        other = scene.worker(children=2)
+        scene.ledger.await_begun(ids, times=2)
+    finally:
+        os.kill(stopped.pid, signal.SIGCONT)
+    until(lambda: not children & set(stopped.tree()), 5, "the runs that were taken away are ended")
+    shut.touch()
+    scene.check()
+    figure(f"run again elsewhere: {spread(scene.run_again_after(ids, at))}; the stopped worker ended its own")
+    assert scene.attempts(ids) == {"2": 2}
+    assert {endings()[scene.world.task_key(id)] for id in ids} == {1}
+    assert stopped.process.poll() is other.process.poll() is None
