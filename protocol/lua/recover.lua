@@ -3,9 +3,10 @@
 -- ARGV: now, interval (ms: less after the last call it does nothing), losses (that fail a task), result-ttl, failed-ttl (seconds).
 -- Replies: {"early"} | {"amnesty", ms left, tasks taken back, tasks failed} |
 --          {"recovered", workers sealed, tasks taken back, tasks failed, unclaimed taken back}.
--- Promise: after a gap between calls (Redis was away, or nobody was there) live workers get time to beat before anybody is taken
---          for dead; what sealed workers held is taken back all the same; a sealed worker claims nothing more, and what was taken from it, it can no longer end; a queue with a key of
---          a wrong type is passed over and loses nothing; bounded work a call; works at maxmemory.
+-- Promise: after a gap between calls (Redis was away, or nobody was there) live workers get time to beat before anybody is
+--          taken for dead; what sealed workers held is taken back all the same. A sealed worker claims nothing more, and what
+--          was taken from it, it can no longer end. A queue with a key of a wrong type is passed over and loses nothing;
+--          bounded work a call; works at maxmemory.
 -- Vectors: commands/recover.json
 local interval, losses_cap = tonumber(ARGV[2]), tonumber(ARGV[3])
 local kept = {ARGV[4], tonumber(ARGV[5])}

@@ -191,7 +191,9 @@ def test_a_foreign_worker_gets_an_hour_for_a_task(examine, plain, prefix):
     assert plain.lrange(f"{prefix}:default:executing", 0, -1) == [b"young"]
 
 
-@pytest.mark.parametrize(("fields", "seconds"), [({}, 86_400), ({"result": "failed"}, 604_800), ({"result-ttl": "50"}, 50)])
+@pytest.mark.parametrize(
+    ("fields", "seconds"), [({}, 86_400), ({"result": "failed"}, 604_800), ({"result-ttl": "50"}, 50)]
+)
 def test_a_finished_task_without_a_lifetime_is_found_and_gets_one(examine, plain, prefix, fields, seconds):
     task(plain, prefix, "t1", **{"state": "finished", "result": "successful", **fields})
     assert codes(examine()) == ["kept-for-ever"]
@@ -463,7 +465,9 @@ def test_a_viewer_gets_a_report_that_says_what_it_may_not_read(examine, plain, r
     finally:
         plain.execute_command("ACL", "DELUSER", "viewer")
     assert codes(report) == ["lost-task", "not-permitted"]
-    assert {"INFO", "CONFIG GET", "TIME"} <= set(re.findall(r"[A-Z]+(?: [A-Z]+)?", row(report, "not-permitted")["what"]))
+    assert {"INFO", "CONFIG GET", "TIME"} <= set(
+        re.findall(r"[A-Z]+(?: [A-Z]+)?", row(report, "not-permitted")["what"])
+    )
     assert report["done"][0]["said"].startswith("not fixed: ")
     assert plain.llen(f"{prefix}:default:pending") == 0
 
@@ -538,7 +542,7 @@ class Traffic(threading.Thread):
             for n in islice(numbers, 200):
                 self._plain.hset(f"{self._prefix}:task:{n}", mapping={"function": "nap", "args": '{"seconds": 0.001}'})
                 self._plain.lpush(f"{self._prefix}:default:pending", n)
-            self._app.enqueue_many([("add", {"a": n, "b": 1}) for n in range(50)])
+            self._app.enqueue_many([self._app.job("add", {"a": n, "b": 1}) for n in range(50)])
             self._app.enqueue("nap", {"seconds": 0.2}, delay=0.3)
             self._app.enqueue("echo", {"text": "x"}, result_ttl=0.01)
 

@@ -200,8 +200,8 @@ def kill_connections(scene: Scene, kind: str | None = None) -> None:
 class Waiting:
     """Waits for the ends of tasks in a thread of its own, as a client does. seconds: how long each took."""
 
-    def __init__(self, app: Doshit) -> None:
-        self._app, self.wrong, self._left = app, list[object](), list[threading.Thread]()
+    def __init__(self, app: Doshit, patience: float = 40) -> None:
+        self._app, self._patience, self.wrong, self._left = app, patience, list[object](), list[threading.Thread]()
 
     def for_end(self, id: str) -> None:
         thread = threading.Thread(target=self._wait, args=(id,), daemon=True)
@@ -210,7 +210,7 @@ class Waiting:
 
     def _wait(self, id: str) -> None:
         try:
-            value = self._app.handle(id).result(40)
+            value = self._app.handle(id).result(self._patience)
         except Exception as error:
             value = error
         if value != id:
@@ -218,7 +218,7 @@ class Waiting:
 
     def all_answered(self) -> None:
         for thread in self._left:
-            thread.join(45)
+            thread.join(self._patience + 5)
             assert not thread.is_alive(), "a waiter still waits"
         assert not self.wrong, self.wrong[:3]
 

@@ -350,7 +350,7 @@ class World:
             self._ask(task)
             return "asked"
         was_scheduled = "queue" in task and self.queues[task["queue"]].scheduled.pop(id, None)
-        for name in ("claim", "result-value", "error-exception", "cancelled-created", "unknown-since"):
+        for name in ("claim", "result-value", "error-exception"):
             task.pop(name, None)
         self.end(id, task.get("queue", ""), {"result": "failed", "error-code": "cancelled", "error-reason": Text()})
         if not was_scheduled:
@@ -457,7 +457,7 @@ class World:
         self.back_to_pending(id, begun=True)
         lost = self.number(id, "lost") + 1
         task["lost"] = str(lost)
-        was_cancelled = task.pop("cancelled-created", None)
+        was_cancelled = "cancelled-created" in task
         if was_cancelled or lost >= LOSSES:
             code = "cancelled" if was_cancelled else "worker-lost"
             self.end(id, queue, {"result": "failed", "error-code": code, "error-reason": Text()})

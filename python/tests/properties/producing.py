@@ -80,7 +80,7 @@ class Producing(Stage):
         word = self.world.requeue(id)
         same(self.call(commands.requeue(KEYS, [id], now=self.now)), [word])
         if word == "requeued":
-            is_simple = id not in self.muddled and self.entries(id) == 1
+            is_simple = id in self.accepted and self.entries(id) == 1
             self.accepted[id] += 1
             self.muddled |= set() if is_simple else {id}
 

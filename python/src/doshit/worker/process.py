@@ -1,4 +1,4 @@
-"""What the kernel is asked of processes: dying together, who is below whom, what they use. Elsewhere than on Linux: nothing."""
+"""What the kernel is asked of processes: dying together, who is below whom, what they use. Only Linux answers."""
 
 from __future__ import annotations
 

@@ -53,14 +53,13 @@ class Terms(NamedTuple):
     """What a worker's settings say to its children; sizes in bytes.
 
     recycle_runs, recycle_growth: when a child has served enough; output_cap: how much of a run's output is kept, 0:
-    nothing is captured; result_cap: how large a result may be; slots: how many `async def` runs one process may do at once.
+    nothing is captured; result_cap: how large a result may be.
     """
 
     recycle_runs: int | None
     recycle_growth: int
     output_cap: int
     result_cap: int
-    slots: int
 
 
 class BrokenFrame(DoshitError):

@@ -1,13 +1,13 @@
 -- beat: says that a worker lives. Renews the one lease of all that it holds.
 -- Parts: base calls
 -- ARGV: now, worker, lease (ms).
--- Replies: {"ok", how many tasks it holds, ids it is asked to stop} | {"sealed"} (end your runs, start under a new id) |
+-- Replies: {"ok", how many tasks it holds, claims it is asked to end} | {"sealed"} (end your runs, start under a new id) |
 --          {"unknown"} (register again: the keys are gone).
 -- Promise: one call per beat whatever is in flight; works at maxmemory; a sealed worker can not come back to life.
 -- Vectors: commands/beat.json
 local worker, lease = ARGV[2], tonumber(ARGV[3])
 
-local STOPS = 100   -- ids a call
+local STOPS = 100   -- claims a call
 
 local score = redis.call('ZSCORE', workers_key, worker)
 if score and tonumber(score) < 0 then return {'sealed'} end

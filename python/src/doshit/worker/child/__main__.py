@@ -15,8 +15,8 @@ from doshit.worker.wire import Terms
 def main() -> None:
     descriptors, parent = json.loads(sys.argv[1]), int(sys.argv[2])
     die_with_parent(parent)
-    target, terms = json.loads(sys.argv[3])
-    Child(Descriptors(*descriptors), load(target), Terms(*terms)).serve()
+    target, terms, is_many = json.loads(sys.argv[3])
+    Child(Descriptors(*descriptors), load(target), Terms(*terms), is_many).serve()
     sys.stdout.flush()
     os._exit(0)  # threads of the target must not keep a served-out child
 

@@ -66,13 +66,22 @@ def _user_frames(error: BaseException) -> TracebackType | None:
     return tb
 
 
+def _frames_to_show(tb: TracebackType | None) -> int | None:
+    """How many frames are the user's: where a run was told to end, the last ones are this package's signal handler."""
+    shown = 0
+    while tb is not None and not tb.tb_frame.f_globals.get("__name__", "").startswith("doshit.worker."):
+        shown, tb = shown + 1, tb.tb_next
+    return None if tb is None else shown
+
+
 def _raised_by_user(error: BaseException) -> bool:
     return _user_frames(error) is not None
 
 
 def trace(error: BaseException) -> str:
     """The traceback as text, its end kept when it is over the cap. Never the values of locals."""
-    text = _safely(lambda: "".join(traceback.format_exception(type(error), error, _user_frames(error))))
+    tb = _user_frames(error)
+    text = _safely(lambda: "".join(traceback.format_exception(type(error), error, tb, limit=_frames_to_show(tb))))
     return text if len(text) <= TRACEBACK_CAP else "[...]\n" + text[-TRACEBACK_CAP:]
 
 

@@ -1,7 +1,7 @@
-"""Catches what a run writes: sys.stdout, sys.stderr, logging, and the descriptors below them. Keeps a bounded part of it.
+"""Catches what a run writes: sys.stdout, sys.stderr, logging, and the descriptors below them. Passes a bounded part on.
 
-What Python writes is known by its run, also when many run at once. What C code and child processes write comes through a
-pipe that the supervisor reads while a run is long, and this child when a run ends: whoever reads it, it is that run's.
+What Python writes is known by its run, also when many run at once. What C code and child processes write comes through
+pipes that the supervisor reads while a run is long, and this child when a run ends: whoever reads it, it is that run's.
 """
 
 from __future__ import annotations
@@ -62,9 +62,12 @@ class Output:
         self._raw: RawPipes | None = None
         self._poll = select.poll()
 
-    def take_over(self, raw: RawPipes) -> None:
-        """From now on this process's stdout and stderr are caught."""
-        self._raw = raw
+    def take_over(self, raw: RawPipes, drains: bool) -> None:
+        """From now on this process's stdout and stderr are caught.
+
+        drains: what comes through the pipes belongs to the one run there is. Of many at once nobody knows whose it is.
+        """
+        self._raw = raw if drains else None
         for stream, mine, number in zip(STREAMS, (raw.write_out, raw.write_err), (1, 2), strict=True):
             getattr(sys, stream).flush()
             os.dup2(mine, number)
@@ -131,7 +134,7 @@ class Output:
 
 
 class _Caught(io.TextIOBase):
-    """In place of sys.stdout or sys.stderr. Its descriptor and `buffer` are the process's, for child processes and bytes."""
+    """In place of sys.stdout or sys.stderr. Its descriptor and `buffer` are those of the process."""
 
     def __init__(self, output: Output, stream: str, number: int) -> None:
         self._output, self._stream, self._number = output, stream, number

@@ -1,51 +1,33 @@
-"""Runs one task: find, decode, perform, encode. Every way it can go becomes one report; nothing escapes."""
+"""Runs one task at a time: find, decode, perform, encode. Every way it can go becomes one report; nothing escapes."""
 
 from __future__ import annotations
 
 import asyncio
 import resource
 import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from doshit.client.current import mark_cancelled, set_running
-from doshit.errors import Cancel, Retry, TaskCancelled, TimeLimitExceeded
-from doshit.values.codec import encode_result
-from doshit.values.states import ErrorCode
-from doshit.worker.child.explain import Failure, explain
+from doshit.worker.child.work import Outcome, Report, Work, stop_error
 from doshit.worker.process import data_bytes, peak_bytes, reset_peak, resident_bytes
-from doshit.worker.wire import CANCELLED, FAILED, MEMORY, RETURNED, TIME, Job, Wishes
+from doshit.worker.wire import CANCELLED, MEMORY, Job, Wishes
 
-if TYPE_CHECKING:
-    from doshit.client import Task
-
-Report = tuple[int, int, int, Any]
 Usage = tuple[int, int]
 
 _LONG = 100_000  # microseconds of a run from which its use of the processor is told without being asked for
 _NET = 512 << 20  # bytes above four limits at which an allocation is refused outright
 
 
-def stop_error(why: int) -> BaseException:
-    """What is raised inside a run that shall end."""
-    if why == TIME:
-        return TimeLimitExceeded("the time limit of this run is over")
-    if why == MEMORY:
-        return MemoryError("the memory limit of this run is passed")
-    return TaskCancelled("this task was cancelled")
-
-
 class Runner:
-    """The functions of one child. An event loop is made when the first `async def` runs, and kept.
+    """An event loop is made when the first `async def` runs, and kept.
 
-    running: the sequence number of the run whose code is being performed, 0 for none; interrupt raises an error in it.
+    running: the sequence number of the run whose code is being performed, 0 for none; interrupt raises an error in it;
+    usage: microseconds of CPU and bytes of memory of the last run, where they are worth telling.
     """
 
-    def __init__(
-        self, registry: Mapping[str, Task[..., Any]], result_cap: int, interrupt: Callable[[BaseException], None]
-    ) -> None:
-        self._tasks = {name.encode(): task for name, task in registry.items()}
-        self._result_cap, self._interrupt = result_cap, interrupt
+    def __init__(self, work: Work, interrupt: Callable[[BaseException], None]) -> None:
+        self._work, self._interrupt = work, interrupt
         self._loop: asyncio.Runner | None = None
         self._coroutine: asyncio.Task[Any] | None = None
         self._stopped = 0
@@ -71,40 +53,26 @@ class Runner:
             self.usage = (time.process_time_ns() - cpu) // 1000, watch.peak() if watch else 0
         return sequence, kind, micros, payload
 
-    def _outcome(self, sequence: int, name: bytes, raw: bytes, watch: Watch | None) -> tuple[int, Any]:
+    def _outcome(self, sequence: int, name: bytes, raw: bytes, watch: Watch | None) -> Outcome:
         try:
             try:
-                result = self._perform(sequence, name, raw)
+                value = self._perform(sequence, name, raw)
             finally:
                 self.running = 0
                 if watch is not None:
                     watch.lift()
-            if isinstance(result, (Retry, Cancel)):
-                return FAILED, self._failure(result, name)
-            encoded = encode_result(result)
+            return self._work.close(value, name)
         except BaseException as error:  # a task may raise anything; nothing escapes
             self.running = 0
             if watch is not None and watch.has_net and isinstance(error, MemoryError):
                 self._stopped = MEMORY
-            return FAILED, self._failure(error, name)
-        return self._within_cap(encoded)
+            return self._work.failed(error, name, self._stopped)
 
     def _perform(self, sequence: int, name: bytes, raw: bytes) -> Any:
-        task = self._tasks[name]
-        positional, keywords = task.signature.decode(raw)
+        task, positional, keywords = self._work.open(name, raw)
         self.running = sequence
         value = task.function(*positional, **keywords)
         return self._await(value) if task.is_async else value
-
-    def _within_cap(self, encoded: bytes) -> tuple[int, Any]:
-        if len(encoded) <= self._result_cap:
-            return RETURNED, encoded
-        reason = f"result: {len(encoded)} bytes, at most {self._result_cap}; store it elsewhere and return where it is"
-        return FAILED, (ErrorCode.RESULT_TOO_LARGE, reason, "", None)
-
-    def _failure(self, error: BaseException, name: bytes) -> Failure:
-        task = self._tasks.get(name)
-        return explain(error, name, self._stopped, task.policy if task is not None else None)
 
     def _await(self, coroutine: Any) -> Any:
         if self._loop is None:

@@ -12,10 +12,12 @@ from typing import NamedTuple
 
 from doshit.client import Doshit
 from doshit.client.current import set_progress_sink
+from doshit.worker.child import many
 from doshit.worker.child.outbox import Outbox
 from doshit.worker.child.output import Output, RawPipes
 from doshit.worker.child.run import Runner
 from doshit.worker.child.tidy import Tidy
+from doshit.worker.child.work import Work
 from doshit.worker.process import adopt_orphans, resident_bytes
 from doshit.worker.wire import (
     BROKEN,
@@ -48,14 +50,16 @@ class Descriptors(NamedTuple):
 
 
 class Child:
-    """One warm process, running one task at a time."""
+    """One warm process, running one task at a time, or many `async def` ones at once."""
 
-    def __init__(self, descriptors: Descriptors, app: Doshit, terms: Terms) -> None:
+    def __init__(self, descriptors: Descriptors, app: Doshit, terms: Terms, is_many: bool) -> None:
         self._channel = socket.socket(fileno=descriptors.channel)
         self._descriptors, self._app, self._terms = descriptors, app, terms
         self._outbox = Outbox(self._channel)
-        self._runner = Runner(app.registry, terms.result_cap, self._outbox.interrupt)
-        self._output = Output(self._tell, lambda: self._runner.running, terms.output_cap)
+        self._is_many, self._work = is_many, Work(app.registry, terms.result_cap)
+        self._runner = Runner(self._work, self._outbox.interrupt)
+        self._running = many.running if is_many else lambda: self._runner.running
+        self._output = Output(self._tell, self._running, terms.output_cap)
         self._pid = os.getpid()
         self._jobs: dict[int, Job] = {}
         self._reader = FrameReader()
@@ -66,17 +70,20 @@ class Child:
         """Returns when the supervisor has closed the pipe, or this child is worn."""
         adopt_orphans()
         if self._terms.output_cap:
-            self._output.take_over(RawPipes(*self._descriptors[3:]))
+            self._output.take_over(RawPipes(*self._descriptors[3:]), drains=not self._is_many)
         try:
             for hook in self._app.child_start_hooks:
                 hook()
         except BaseException:  # whatever a hook raises is told to the supervisor
             self._outbox.send((0, BROKEN, 0, traceback.format_exc()))
             return
-        set_progress_sink(lambda told: self._outbox.send((self._runner.running, PROGRESS, 0, told)))
+        set_progress_sink(lambda told: self._outbox.send((self._running(), PROGRESS, 0, told)))
         signal.signal(signal.SIGUSR2, lambda number, frame: self._heed())
         self._outbox.send((0, READY, 0, None))
-        self._run_until_worn()
+        if self._is_many:
+            self._run_many()
+        else:
+            self._run_until_worn()
 
     def _tell(self, sequence: int, stream: str, text: str) -> None:
         told = (stream, time.time_ns() // 1000, text.encode("utf-8", "backslashreplace").decode())
@@ -111,6 +118,17 @@ class Child:
             if worn:
                 send((0, RECYCLE, 0, worn))
                 return
+
+    def _run_many(self) -> None:
+        served, size = 0, resident_bytes()
+
+        def on_end(job: Job, micros: int) -> None:
+            nonlocal served
+            served += 1
+            if worn := self._worn(served, size):
+                self._outbox.send((0, RECYCLE, 0, worn))  # what runs goes on; the supervisor gives it nothing more
+
+        many.Many(self._channel, self._descriptors.orders, self._work, self._outbox, self._output).serve(on_end)
 
     def _next_token(self) -> int | None:
         while True:

@@ -1,4 +1,4 @@
-"""What a run has left behind in its process: child processes are ended, and a changed process is worn out. Runs nothing."""
+"""What a run has left behind: its child processes are ended, a process that it changed is worn out. Runs nothing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Tidy:
     def after(self, function: bytes, micros: int) -> str:
         """Ends what a run has left running; says why this process may run nothing more, "" if it may.
 
-        A function of many short runs is looked after closely at first, then at times: a look costs as much as such a run.
+        A function of many short runs is looked after closely at first, then at times: a look costs as much as the run.
         """
         runs = self._runs[function] = self._runs.get(function, 0) + 1
         if micros < _LONG and runs > _CLOSELY and runs % _NOW_AND_THEN:

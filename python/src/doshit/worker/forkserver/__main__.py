@@ -77,7 +77,10 @@ _EACH = len(Descriptors._fields)
 
 
 class ForkServer:
-    """Serves one control socket until it closes. It is sent {"spawn": number}, each with the descriptors of a child."""
+    """Serves one control socket until it closes.
+
+    It is sent {"spawn": number, "many": whether the child runs many at once}, each with the child's descriptors.
+    """
 
     def __init__(self, control: socket.socket, app: Doshit, target: str, terms: Terms, by_exec: bool) -> None:
         self._control, self._app, self._target, self._terms = control, app, target, terms
@@ -114,25 +117,25 @@ class ForkServer:
         self._descriptors += descriptors
         for message in self._reader.feed(data):
             mine, self._descriptors = self._descriptors[:_EACH], self._descriptors[_EACH:]
-            pid = self._spawn(Descriptors(*mine))
+            pid = self._spawn(Descriptors(*mine), message["many"])
             for fd in mine:
                 os.close(fd)
             self._numbers[pid] = message["spawn"]
             self._tell({"spawned": message["spawn"], "pid": pid})
         return bool(data)
 
-    def _spawn(self, descriptors: Descriptors) -> int:
+    def _spawn(self, descriptors: Descriptors, is_many: bool) -> int:
         if self._by_exec:
             # What a thread held at a fork would stay held in the child for ever.
-            words = [json.dumps(descriptors), str(os.getpid()), json.dumps([self._target, self._terms])]
+            words = [json.dumps(descriptors), str(os.getpid()), json.dumps([self._target, self._terms, is_many])]
             return subprocess.Popen([sys.executable, "-m", "doshit.worker.child", *words], pass_fds=descriptors).pid
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            self._become_child(descriptors, parent)
+            self._become_child(descriptors, is_many, parent)
         return pid
 
-    def _become_child(self, descriptors: Descriptors, parent: int) -> None:
+    def _become_child(self, descriptors: Descriptors, is_many: bool, parent: int) -> None:
         """In the new process: leaves the fork server's things behind and serves. Never returns."""
         status = 70
         try:
@@ -141,7 +144,7 @@ class ForkServer:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             for theirs in (self._control, self._wakeup, self._wake):
                 theirs.close()
-            Child(descriptors, self._app, self._terms).serve()
+            Child(descriptors, self._app, self._terms, is_many).serve()
             status = 0
         except OSError:
             status = 0  # the supervisor closed the channel

@@ -29,23 +29,22 @@ from doshit.worker.wire import (
     tokens,
 )
 
-# (task, kind, microseconds, payload, why it was told to end or ""), the first four as wire.py says of a child's messages.
+# (task, kind, microseconds, payload, why it was told to end or ""); the middle three as wire.py says.
 Report = tuple[Claimed, int, int, Any, str]
 # (task, kind, payload) of what a run tells before its end: OUTPUT, PROGRESS, USAGE.
 Told = tuple[Claimed, int, Any]
 
 
 class Stopping(NamedTuple):
-    """A run that was told to end. why: as in wire.py; reason: one line; kill_at: when it is killed, monotonic seconds."""
+    """A run that was told to end. why: as in wire.py; reason: one line; kill_at: when it is killed (monotonic)."""
 
-    sequence: int
     why: int
     reason: str
     kill_at: float
 
 
 def _is_good(kind: int, payload: Any) -> bool:
-    if kind == RETURNED or kind == PROGRESS:
+    if kind in (RETURNED, PROGRESS):
         return type(payload) is bytes
     if kind == FAILED:
         code, reason, trace, again = payload
@@ -79,12 +78,14 @@ def _checked(message: Any) -> tuple[int, int, int, Any]:
 class Child:
     """One warm process, forked by the fork server with the pid `nursery`.
 
-    runs: what it was given and has neither reported nor given back, in order; the first of them is running. wishes: what
-    is unusual about some of these; is_alone: nothing may be put behind its run; served: how many runs it was given.
+    runs: what it was given and has neither reported nor given back, in order; the first of them is running. slots: how
+    many it runs at once, 0 for an ordinary one; with slots all of `runs` are running, since `began`. wishes: what is
+    unusual about some runs; stopping: those told to end; is_alone: nothing may be put behind its run; served: how many
+    runs it was given.
     """
 
-    def __init__(self, number: int, nursery: int, on_change: Callable[[Child], None]) -> None:
-        self.number, self.nursery = number, nursery
+    def __init__(self, number: int, nursery: int, on_change: Callable[[Child], None], slots: int = 0) -> None:
+        self.number, self.nursery, self.slots = number, nursery, slots
         self.pid: int | None = None
         self.ready = False
         self.retiring = False
@@ -93,7 +94,8 @@ class Child:
         self.runs: dict[int, Claimed] = {}
         self.wishes: dict[int, Wishes] = {}
         self.told: list[Told] = []
-        self.stopping: Stopping | None = None
+        self.stopping: dict[int, Stopping] = {}
+        self.began: dict[int, float] = {}
         self.is_alone = False
         self.served = 0
         self.memory_before = self.memory_seen = 0
@@ -130,7 +132,7 @@ class Child:
 
     @property
     def idle(self) -> bool:
-        return self.ready and not self.retiring and not self.runs
+        return self.ready and not self.retiring and not self.runs and not self.slots
 
     @property
     def wants_write(self) -> bool:
@@ -149,7 +151,18 @@ class Child:
         self.wishes.update((number, wish) for number, _, wish in given if wish is not None)
         self._out += frame([(n, t.id, t.function, t.args, t.claim, t.attempts, wish) for n, t, wish in given])
         self.flush()
-        os.write(self._token_write, tokens(sequence))
+        if self.slots:
+            self.began.update(dict.fromkeys(sequence, time.monotonic()))
+        else:
+            os.write(self._token_write, tokens(sequence))
+
+    @property
+    def free_slots(self) -> int:
+        return self.slots - len(self.runs) if self.ready and not (self.retiring or self.gone) else 0
+
+    def running(self) -> dict[int, float]:
+        """The sequence numbers of what is running, each with the moment it began (monotonic seconds)."""
+        return self.began if self.slots else {self.head: self.progress_at} if self.runs else {}
 
     def measure(self) -> None:
         """Remembers how much memory it has, before a run with a limit."""
@@ -168,7 +181,7 @@ class Child:
 
     def order(self, sequence: int, why: int, reason: str, kill_at: float) -> None:
         """Tells a run to end. It counts only if the child is still in that run when it reads this."""
-        self.stopping = Stopping(sequence, why, reason, kill_at)
+        self.stopping[sequence] = Stopping(why, reason, kill_at)
         with contextlib.suppress(OSError):
             os.write(self._order_write, order(sequence, why))
             if self.pid is not None:
@@ -224,17 +237,7 @@ class Child:
                 self.gone = True
                 break
             for message in self._reader.feed(data):
-                sequence, kind, micros, payload = _checked(message)
-                if not sequence:
-                    notices.append((kind, payload))
-                elif sequence not in self.runs:
-                    if kind <= FAILED:
-                        raise BrokenFrame(f"a report of run {sequence}, which it does not have")
-                elif kind > FAILED:
-                    self.told.append((self.runs[sequence], kind, payload))
-                else:
-                    stopped = self.stopping.reason if self.stopping and self.stopping.sequence == sequence else ""
-                    reports.append((self._ended(sequence), kind, micros, payload, stopped))
+                self._sort(message, reports, notices)
             if len(data) < READ_SIZE:
                 break
         if reports or notices:
@@ -243,15 +246,27 @@ class Child:
             self.ready = self.ready or any(kind == READY for kind, _ in notices)
         return reports, notices, self.gone
 
+    def _sort(self, message: Any, reports: list[Report], notices: list[tuple[int, Any]]) -> None:
+        sequence, kind, micros, payload = _checked(message)
+        if not sequence:
+            notices.append((kind, payload))
+        elif kind > FAILED:
+            if sequence in self.runs:  # a thread that a run has left behind may still tell something
+                self.told.append((self.runs[sequence], kind, payload))
+        elif sequence in self.runs:
+            stopping = self.stopping.get(sequence)
+            reports.append((self._ended(sequence), kind, micros, payload, stopping.reason if stopping else ""))
+        else:
+            raise BrokenFrame(f"a report of run {sequence}, which it does not have")
+
     def _ended(self, sequence: int) -> Claimed:
-        if self.wishes:
-            self.wishes.pop(sequence, None)
-        if self.stopping is not None and self.stopping.sequence == sequence:
-            self.stopping = None
+        if self.wishes or self.stopping or self.began:
+            for known in (self.wishes, self.stopping, self.began):
+                known.pop(sequence, None)
         return self.runs.pop(sequence)
 
     def read_raw(self) -> list[tuple[str, bytes]]:
-        """What C code and child processes have written to the descriptors below stdout and stderr since the last look."""
+        """What was written to the descriptors below stdout and stderr since the last look: (stream, bytes)."""
         found = []
         for stream, (fd, _) in self._raw.items():
             with contextlib.suppress(OSError):  # BlockingIOError: nothing is there

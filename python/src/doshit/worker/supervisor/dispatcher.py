@@ -17,6 +17,8 @@ HAND_BACK_AFTER = 0.1  # seconds that all children are stuck before what waits g
 class Dispatcher:
     """What this worker holds and has not ended: ready, and what children were given.
 
+    shared: what is ready too and may run beside others in one process.
+
     on_used: hears of an idle child that has served, when a task wants one that has not.
     """
 
@@ -24,25 +26,37 @@ class Dispatcher:
         self._policies = policies
         self.on_used: Callable[[Child], None] = lambda child: None
         self.ready: deque[Claimed] = deque()
+        self.shared: deque[Claimed] = deque()
         self.children: dict[int, Child] = {}
         self.estimate = Estimate()
 
     def add(self, tasks: Iterable[Claimed]) -> None:
-        self.ready.extend(tasks)
+        for task in tasks:
+            (self.shared if self._policies.is_shared(task) else self.ready).append(task)
+
+    def put_back(self, tasks: Iterable[Claimed]) -> None:
+        """Takes tasks back that were ready before, oldest first: they are the next."""
+        for task in reversed(list(tasks)):
+            (self.shared if self._policies.is_shared(task) else self.ready).appendleft(task)
 
     def learn(self, report: Report) -> None:
-        self.estimate.learn(report[0].function, report[2] / 1e6)
+        if not self._policies.is_shared(report[0]):
+            self.estimate.learn(report[0].function, report[2] / 1e6)
 
     def outstanding(self) -> int:
-        return len(self.ready) + sum(len(child.runs) for child in self.children.values())
+        return len(self.ready) + len(self.shared) + sum(len(child.runs) for child in self.children.values())
 
     def ids(self) -> set[bytes]:
         """The ids of all that."""
         given = {task.id for child in self.children.values() for task in child.runs.values()}
-        return given | {task.id for task in self.ready}
+        return given | {task.id for task in (*self.ready, *self.shared)}
 
     def _serving(self) -> list[Child]:
-        return [child for child in self.children.values() if child.ready and not child.retiring and not child.gone]
+        ordinary = (child for child in self.children.values() if not child.slots)
+        return [child for child in ordinary if child.ready and not child.retiring and not child.gone]
+
+    def _free_slots(self) -> int:
+        return max(0, sum(child.free_slots for child in self.children.values()) - len(self.shared))
 
     def _flowing(self, now: float) -> list[Child]:
         """Children that are idle, or whose run is not a long one: only they have room."""
@@ -53,13 +67,17 @@ class Dispatcher:
 
     def room(self, now: float) -> int:
         """How many more tasks may be claimed: two batches a child when runs are short, so that none waits for Redis."""
+        if self._policies.all_shared:
+            return self._free_slots()
         batch = self.estimate.batch()
         flowing = self._flowing(now)
-        held = len(self.ready) + sum(len(child.runs) for child in flowing)
+        held = len(self.ready) + len(self.shared) + sum(len(child.runs) for child in flowing)
         return max(0, len(flowing) * (batch if batch == 1 else 2 * batch) - held)
 
     def dispatch(self, now: float) -> None:
         """Hands ready tasks out, fairly among the children that have room."""
+        if self.shared:
+            self._dispatch_shared()
         while self.ready:
             batch = self.estimate.batch()
             flowing = self._flowing(now)
@@ -75,6 +93,12 @@ class Dispatcher:
             if not tasks:
                 return
             child.give(tasks, [self._policies.wishes(task) for task in tasks])
+
+    def _dispatch_shared(self) -> None:
+        for child in self.children.values():
+            tasks = [self.shared.popleft() for _ in range(min(child.free_slots, len(self.shared)))]
+            if tasks:
+                child.give(tasks, [self._policies.wishes(task) for task in tasks])
 
     def _give_alone(self, child: Child) -> bool:
         """Hands the next task to an idle child that is its own. False: a fresh one has to be born first."""
@@ -124,8 +148,9 @@ class Dispatcher:
     def take_all_back(self, leave_one: bool = False) -> list[Claimed]:
         """Everything that has not begun, oldest first. leave_one: but for what an idle child was just given."""
         back = [task for child in self.children.values() for task in child.take_back(leave_one)]
-        back += self.ready
+        back += [*self.ready, *self.shared]
         self.ready.clear()
+        self.shared.clear()
         return back
 
     def wake_in(self, now: float) -> float:

@@ -23,7 +23,7 @@ class Duty(Protocol):
 
 
 class Promoter:
-    """Moves due tasks to pending. Runs none of them. on_cancels: ids wait in the list of the plain command that cancels."""
+    """Moves due tasks to pending. Runs none of them. on_cancels: ids wait in the cancel list."""
 
     EVERY = 0.1
     MOST = 500  # ids a queue and call

@@ -22,7 +22,7 @@ from doshit.worker.supervisor.children import Child, Report, Told
 from doshit.worker.supervisor.limiter import CODES
 from doshit.worker.supervisor.policies import Policies
 from doshit.worker.supervisor.settler import Settler, failure
-from doshit.worker.wire import CANCELLED, MEMORY, RETURNED, USAGE
+from doshit.worker.wire import MEMORY, RETURNED, USAGE
 
 log = logging.getLogger("doshit.worker")
 
@@ -51,16 +51,26 @@ class Endings:
             reason = stopped
         self._failed(task, code, reason, trace, again)
 
-    def died(self, task: Claimed, how: str, child: Child) -> None:
+    def died(self, task: Claimed, how: str, child: Child, sequence: int) -> None:
         """The process of a run has died under it. how: the signal or the exit status, for a person."""
         code, reason = ErrorCode.EXITED, how
-        if child.stopping is not None:
-            code = CODES[child.stopping.why]
-            reason = f"{child.stopping.reason}; it did not end by itself and was killed"
+        stopping = child.stopping.get(sequence)
+        if stopping is not None:
+            code = CODES[stopping.why]
+            reason = f"{stopping.reason}; it did not end by itself and was killed"
+        elif child.slots:
+            return self._interrupted_beside(task, child)
         elif self._was_over(task, child):
             code, reason = CODES[MEMORY], f"memory limit of {self._limit(task):,} bytes passed; {how}"
-        log.warning("task %s: %s", name_of(task), reason)
-        self._failed(task, code, reason, "", None, cancelled=bool(child.stopping and child.stopping.why == CANCELLED))
+        self._failed(task, code, reason, "", None)
+
+    def _interrupted_beside(self, task: Claimed, child: Child) -> None:
+        """A neighbour in the same process was killed: no fault of this run. Or one crashed, and nobody knows which."""
+        was_killed = bool(child.stopping)
+        if not was_killed:
+            self._policies.suspect([task.id])
+        self._close(task.claim)
+        self._settler.release([task], begun=not was_killed)
 
     def cancelled(self, task: Claimed) -> None:
         """A task was cancelled that this worker holds and has not begun."""
@@ -74,10 +84,8 @@ class Endings:
         """A process that the kernel killed for memory leaves no other trace than what it had last."""
         return bool(self._limit(task)) and child.memory_seen > self._limit(task)
 
-    def _failed(
-        self, task: Claimed, code: str, reason: str, trace: str, again: float | bool | None, cancelled: bool = False
-    ) -> None:
-        wait = None if cancelled or code == ErrorCode.CANCELLED else self._policies.retry_in(task, code, again)
+    def _failed(self, task: Claimed, code: str, reason: str, trace: str, again: float | bool | None) -> None:
+        wait = None if code == ErrorCode.CANCELLED else self._policies.retry_in(task, code, again)
         extras = self._extras(task)
         if wait is None:
             log.info("task %s failed: %s: %s", name_of(task), code, reason)

@@ -20,17 +20,18 @@ _IMPORT_AGAIN = 2.0  # seconds between two tries to import the target after its 
 
 
 class Family:
-    """children: those that live, by number; wanted: how many there should be. The supervisor sets the hooks.
+    """children: those that live, by number; wanted: how many ordinary ones there should be; slots: how many runs the child
+    for many at once may have, 0: there is none. The supervisor sets the hooks.
 
     on_told: what runs tell before their end; on_reports: what children reported; on_unbegun: runs taken back;
-    on_blamed: a run whose child died, how, and the child;
+    on_blamed: a run whose child died, how, the child, and the run's sequence number there;
     on_interrupted: runs whose child died for no fault of theirs; on_born: a new import of the target serves.
     """
 
     def __init__(
         self, settings: Settings, nursery: Nursery, wanted: int, children: dict[int, Child], watcher: Watcher
     ) -> None:
-        self._settings, self.nursery, self.wanted = settings, nursery, wanted
+        self._settings, self.nursery, self.wanted, self.slots = settings, nursery, wanted, 0
         self.children, self._watcher = children, watcher
         self._next: Nursery | None = None
         self._former: list[Nursery] = []
@@ -42,7 +43,7 @@ class Family:
         self.on_reports: Callable[[list[Report]], None] = lambda reports: None
         self.on_unbegun: Callable[[list[Claimed]], None] = lambda tasks: None
         self.on_told: Callable[[list[Told]], None] = lambda told: None
-        self.on_blamed: Callable[[Claimed, str, Child], None] = lambda task, how, child: None
+        self.on_blamed: Callable[[Claimed, str, Child, int], None] = lambda task, how, child, sequence: None
         self.on_interrupted: Callable[[list[Claimed]], None] = lambda tasks: None
         self.on_born: Callable[[], None] = lambda: None
 
@@ -60,13 +61,16 @@ class Family:
             return
         if self.nursery.failed and self._next is None:
             self._next = self._start()
-        for _ in range(self.wanted - sum(not child.retiring for child in self.children.values())):
+        staying = [child for child in self.children.values() if not child.retiring]
+        if self.nursery.hello and self.slots and not any(child.slots for child in staying):
+            self._give_birth(self.slots)
+        for _ in range(self.wanted - sum(not child.slots for child in staying)):
             if self.nursery.hello:
-                self._give_birth()
+                self._give_birth(0)
 
-    def _give_birth(self) -> None:
+    def _give_birth(self, slots: int) -> None:
         self._numbers += 1
-        child = Child(self._numbers, self.nursery.pid, self._watch)
+        child = Child(self._numbers, self.nursery.pid, self._watch, slots)
         self.children[child.number] = child
         self._watch(child)
         self.nursery.spawn(child)
@@ -171,8 +175,8 @@ class Family:
             return
         self.read(child)
         self.on_unbegun(child.take_back())
-        for task in child.runs.values():
-            self.on_blamed(task, how_it_ended(status), child)
+        for sequence, task in child.runs.items():
+            self.on_blamed(task, how_it_ended(status), child, sequence)
         child.runs.clear()
         self._let_go(child)
         if not child.ready and not child.broken:

@@ -83,8 +83,8 @@ class Fetcher:
         self.in_flight += 1
         worker = self.worker
         call = claim(
-            self._keys, worker, self._request, asked, queues, moved=moved, max_bytes=CLAIM_BYTES, args_cap=self._args_cap,
-            result_ttl=self._result_ttl, failed_ttl=FAILED_TTL,
+            self._keys, worker, self._request, asked, queues, moved=moved, max_bytes=CLAIM_BYTES,
+            args_cap=self._args_cap, result_ttl=self._result_ttl, failed_ttl=FAILED_TTL,
         )  # fmt: skip
         self._session.call(call, lambda reply: self._claimed(reply, asked, moved, worker))
 

@@ -32,33 +32,30 @@ class Limiter:
         if sample:
             self._sample_at = now + _SAMPLE
         for child in list(self._children.values()):
-            if child.stopping is not None:
+            if child.stopping:
                 self._insist(child, now)
-            elif child.wishes:
-                self._look(child, now, sample)
+            if child.wishes and child.ready:
+                for sequence, began in list(child.running().items()):
+                    if sequence in child.wishes and sequence not in child.stopping:
+                        self._look(child, sequence, now - began, now, sample)
 
-    def _look(self, child: Child, now: float, sample: bool) -> None:
-        head = child.head
-        wishes = child.wishes.get(head)
-        if wishes is None or not child.ready:
-            return
-        ran = now - child.progress_at
+    def _look(self, child: Child, sequence: int, ran: float, now: float, sample: bool) -> None:
+        wishes = child.wishes[sequence]
         if wishes.time_limit is not None and ran >= wishes.time_limit:
             reason = f"time limit of {wishes.time_limit:g} s passed: it ran for {ran:.2f} s"
-            child.order(head, TIME, reason, now + GRACE)
+            child.order(sequence, TIME, reason, now + GRACE)
         elif sample and wishes.memory_limit is not None:
-            self._weigh(child, head, wishes, now)
+            self._weigh(child, sequence, wishes, now)
 
-    def _weigh(self, child: Child, head: int, wishes: Wishes, now: float) -> None:
+    def _weigh(self, child: Child, sequence: int, wishes: Wishes, now: float) -> None:
         limit, added = wishes.memory_limit or 0, child.memory_added()
         if added > limit:
             reason = f"memory limit of {limit:,} bytes passed: it added {added:,} bytes"
-            child.order(head, MEMORY, reason, now + MEMORY_GRACE)
+            child.order(sequence, MEMORY, reason, now + MEMORY_GRACE)
 
     def _insist(self, child: Child, now: float) -> None:
         """Kills a child whose run was told to end and has not: it may sit in C, hold the GIL or be deaf to signals."""
-        stopping = child.stopping
-        if stopping is not None and stopping.sequence == child.head and now >= stopping.kill_at:
+        if any(now >= child.stopping[one].kill_at for one in child.running() if one in child.stopping):
             child.kill()
 
     def cancel(self, claims: Iterable[bytes], now: float) -> None:
@@ -66,18 +63,19 @@ class Limiter:
         wanted = set(claims)
         for child in self._children.values():
             for sequence, task in child.runs.items():
-                if task.claim in wanted and child.stopping is None:
+                if task.claim in wanted and sequence not in child.stopping:
                     child.order(sequence, CANCELLED, "cancelled while it ran", now + GRACE)
 
     def wake_in(self, now: float) -> float:
         """Seconds until tick may have something to do."""
         soonest = 3600.0
         for child in self._children.values():
-            if child.stopping is not None:
-                soonest = min(soonest, child.stopping.kill_at - now)
-            elif child.wishes and (wishes := child.wishes.get(child.head)):
-                if wishes.memory_limit is not None:
-                    soonest = min(soonest, _SAMPLE)
-                if wishes.time_limit is not None:
-                    soonest = min(soonest, child.progress_at + wishes.time_limit - now)
+            for stopping in child.stopping.values():
+                soonest = min(soonest, stopping.kill_at - now)
+            for sequence, began in child.running().items() if child.wishes else ():
+                if (wishes := child.wishes.get(sequence)) and sequence not in child.stopping:
+                    if wishes.memory_limit is not None:
+                        soonest = min(soonest, _SAMPLE)
+                    if wishes.time_limit is not None:
+                        soonest = min(soonest, began + wishes.time_limit - now)
         return max(0.0, soonest)

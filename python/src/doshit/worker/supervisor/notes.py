@@ -1,4 +1,4 @@
-"""What runs tell before their end: output and progress. Gathers it, sends it on, never for longer than its run is held."""
+"""What runs tell before their end: output and progress. Gathers it and sends it on while the run is held."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
 from doshit.commands import Claimed, note
+from doshit.commands.calls import Entry, Note
 from doshit.values.keys import Keys
 from doshit.values.states import FAILED_TTL
 from doshit.values.times import format_timestamp
@@ -20,7 +21,6 @@ log = logging.getLogger("doshit.worker")
 _EVERY = 0.1  # seconds between two calls for what runs tell meanwhile
 _LIVE_AFTER = 0.05  # seconds of one run after which its descriptors are read while it goes on
 _READS = 16  # of 64 KiB, from one child and turn
-Entry = tuple[str, str, str]
 
 
 class _Page:
@@ -64,7 +64,7 @@ class Notes:
             text if len(data) <= room else data[:room].decode("utf-8", "ignore") + "\n[more was written than is kept]\n"
         )
         at = format_timestamp(datetime.fromtimestamp(micros / 1e6, UTC))
-        page.entries.append((stream, at, kept))
+        page.entries.append(Entry(stream, at, kept))
         for line in kept.splitlines():
             log.info("task %s %s: %s", page.task.id.decode(errors="backslashreplace"), stream, line)
 
@@ -72,7 +72,9 @@ class Notes:
         """Reads what long runs write to their descriptors. Is there more at once?"""
         more = False
         for child in children.values():
-            if len(child.runs) == 1 and child.ready and now - child.progress_at >= _LIVE_AFTER:
+            if child.slots:
+                self._read_nobodys(child)
+            elif len(child.runs) == 1 and child.ready and now - child.progress_at >= _LIVE_AFTER:
                 more = self._read_raw(child, child.runs[child.head]) or more
         return more
 
@@ -84,6 +86,12 @@ class Notes:
             at = time.time_ns() // 1000
             self.take((task, OUTPUT, (stream, at, data.decode("utf-8", "backslashreplace"))) for stream, data in found)
         return True
+
+    def _read_nobodys(self, child: Child) -> None:
+        """What C code writes beside many runs is no one's: it goes to the log."""
+        for stream, data in child.read_raw():
+            for line in data.decode("utf-8", "backslashreplace").splitlines():
+                log.info("child %d %s: %s", child.number, stream, line)
 
     def tick(self, now: float) -> None:
         """Sends what runs have told meanwhile."""
@@ -103,7 +111,7 @@ class Notes:
     def _send(self, pages: list[_Page]) -> None:
         if not pages:
             return
-        notes = [(page.task.id, page.task.claim, page.progress, page.entries) for page in pages]
+        notes = [Note(page.task.id, page.task.claim, page.progress, tuple(page.entries)) for page in pages]
         for page in pages:
             page.entries, page.progress = [], ""
         call = note(self._keys, self._worker(), notes, keep=FAILED_TTL, output_cap=self._cap)

@@ -20,8 +20,8 @@ from doshit.worker.wire import FrameReader, Terms, frame
 class Nursery:
     """One fork server, started when this is made.
 
-    hello: what the target told of itself (catalog, policies, url, prefix, queue, files), empty while it is imported; failed: why
-    its import failed, in one line.
+    hello: what the target told of itself (catalog, policies, url, prefix, queue, files), empty while it is imported;
+    failed: why its import failed, in one line.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -30,13 +30,7 @@ class Nursery:
         self._target = settings.target
         self._reader = FrameReader()
         self._control, theirs = socket.socketpair()
-        terms = Terms(
-            settings.recycle_runs,
-            settings.recycle_growth,
-            settings.output_cap,
-            settings.result_cap,
-            settings.async_slots,
-        )
+        terms = Terms(settings.recycle_runs, settings.recycle_growth, settings.output_cap, settings.result_cap)
         options = json.dumps([settings.target, terms])
         words = ["-m", "doshit.worker.forkserver", str(theirs.fileno()), str(os.getpid()), options]
         # Its own session: Ctrl-C at the terminal reaches the supervisor only, which then stops in order.
@@ -76,7 +70,9 @@ class Nursery:
     def spawn(self, child: Child) -> None:
         """Asks for a process. What becomes of it comes by receive()."""
         try:
-            socket.send_fds(self._control, [frame({"spawn": child.number})], list(child.descriptors()))
+            socket.send_fds(
+                self._control, [frame({"spawn": child.number, "many": child.slots > 0})], list(child.descriptors())
+            )
         except OSError:
             return  # the fork server is gone; receive() says so
         child.handed_over()

@@ -1,15 +1,16 @@
-"""What applies to a task's runs: the fields of its hash over its function's decorator, under the worker's caps. No I/O."""
+"""What applies to a task's runs: its hash's fields, over its function's decorator, under the worker's caps. No I/O."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from doshit.commands import Claimed
 from doshit.values.backoff import backoff
 from doshit.worker.wire import Wishes
 
+_SUSPECTS = 1000  # ids that are remembered
 _ASKED_MOST = 100  # retries that runs may ask for themselves where nothing says how many
 _NONE: Mapping[str, Any] = {}
 
@@ -21,6 +22,7 @@ class Policies:
         self._time_cap, self._memory_cap = time_cap, memory_cap
         self._of: Mapping[bytes, Mapping[str, Any]] = {}
         self._limited: frozenset[bytes] = frozenset()
+        self._suspects: dict[bytes, None] = {}
 
     def take(self, policies: Mapping[str, Mapping[str, Any]]) -> None:
         """Takes what a target says of its functions."""
@@ -56,6 +58,28 @@ class Policies:
         return self.is_fresh(task) or (
             bool(task.memory_limit or task.function in self._limited) and self._memory_limit(task) is not None
         )
+
+    def is_shared(self, task: Claimed) -> bool:
+        """May it run beside others in one process? An `async def` that needs no process of its own."""
+        policy = self._policy(task)
+        return bool(policy.get("is_async")) and not (
+            policy["alone"] or task.id in self._suspects or self.is_alone(task)
+        )
+
+    @property
+    def any_shared(self) -> bool:
+        """Is there a function whose runs may share a process?"""
+        return any(policy["is_async"] and not policy["alone"] for policy in self._of.values())
+
+    @property
+    def all_shared(self) -> bool:
+        return all(policy["is_async"] and not policy["alone"] for policy in self._of.values())
+
+    def suspect(self, ids: Iterable[bytes]) -> None:
+        """One of these ended its process and nobody knows which: next time each gets a process of its own."""
+        self._suspects.update(dict.fromkeys(ids))
+        for old in list(self._suspects)[:-_SUSPECTS]:
+            del self._suspects[old]
 
     def is_fresh(self, task: Claimed) -> bool:
         """Does it want a process in which nothing has run?"""

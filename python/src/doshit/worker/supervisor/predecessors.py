@@ -1,9 +1,10 @@
-"""Finds workers of this host whose process is gone, when a worker starts: their tasks need not wait for a lease to end."""
+"""Finds workers of this host whose process is gone, when a worker starts: their tasks need not wait for the lease."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from doshit.commands import seal
@@ -26,7 +27,7 @@ class Predecessors:
         self._here = (boot(), pid_namespace())
 
     def look(self) -> None:
-        """Asks who is registered. A pid says something only on the same boot of the same kernel, in one pid namespace."""
+        """Asks who is registered. A pid says something only within one boot of a kernel, and one pid namespace."""
         if all(self._here):
             self._session.call(("ZRANGEBYSCORE", self._keys.workers, "(-1", "+inf", "LIMIT", 0, _LOOKED_AT), self._ask)
 
@@ -35,9 +36,7 @@ class Predecessors:
             return
         for worker in workers:
             name = text(worker)
-            self._session.call(
-                ("HMGET", self._keys.worker(name), *_ABOUT), lambda about, name=name: self._judge(name, about)
-            )
+            self._session.call(("HMGET", self._keys.worker(name), *_ABOUT), partial(self._judge, name))
 
     def _judge(self, worker: str, about: Sequence[bytes | None] | Refused) -> None:
         if isinstance(about, Refused) or None in about:

@@ -127,6 +127,7 @@ class Supervisor:
         """Tells Redis, and itself, which functions are served."""
         self._functions = self.family.nursery.functions
         self.policies.take(self.family.nursery.hello["policies"])
+        self.family.slots = self._settings.async_slots if self.policies.any_shared else 0
         self.membership.publish(self.family.nursery.hello["catalog"])
         self.membership.register()
 
@@ -189,7 +190,7 @@ class Supervisor:
 
     def _in_bulk(self) -> bool:
         """Children have many short runs before them: waking at each report would cost more than the runs."""
-        children = self.dispatcher.children.values()
+        children = [child for child in self.dispatcher.children.values() if not child.slots]
         if self.dispatcher.estimate.batch() < _BULK or any(c.idle or c.gone or c.wants_write for c in children):
             return False
         return any(len(child.runs) > 1 for child in children)
@@ -268,14 +269,14 @@ class Supervisor:
         for task in back:
             if task.claim in wanted:
                 self.endings.cancelled(task)
-        self.dispatcher.ready.extend(task for task in back if task.claim not in wanted)
+        self.dispatcher.put_back(task for task in back if task.claim not in wanted)
         self.limiter.cancel(wanted, time.monotonic())
 
     def _unbegun(self, tasks: list[Claimed]) -> None:
         if self._stop_by is not None:
             self.settler.release(tasks)
         else:
-            self.dispatcher.ready.extendleft(reversed(tasks))
+            self.dispatcher.put_back(tasks)
 
     def _sealed(self) -> None:
         log.warning("this worker was taken for dead; it ends its runs and starts again under a new name")
@@ -324,7 +325,7 @@ class Supervisor:
         """Fetches no more; runs get so many seconds to end."""
         log.info("stopping%s", f": runs get {grace:g} s to end; again to hand them back now" if grace else "")
         self.fetcher.stopped = True
-        self.family.wanted = 0
+        self.family.wanted = self.family.slots = 0
         self._stop_by = time.monotonic() + grace
         self.settler.release(self.dispatcher.take_all_back(leave_one=True))
 
