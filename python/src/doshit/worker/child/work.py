@@ -41,7 +41,7 @@ class Work:
         return task, positional, keywords
 
     def close(self, value: Any, name: bytes) -> Outcome:
-        """(RETURNED or FAILED, payload) of what a function returned. Raises ResultNotJson, and whatever the value does."""
+        """(RETURNED or FAILED, payload) of what a function returned. Raises ResultNotJson."""
         if isinstance(value, (Retry, Cancel)):
             return self.failed(value, name, 0)
         encoded = encode_result(value)

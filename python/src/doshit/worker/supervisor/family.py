@@ -20,8 +20,8 @@ _IMPORT_AGAIN = 2.0  # seconds between two tries to import the target after its 
 
 
 class Family:
-    """children: those that live, by number; wanted: how many ordinary ones there should be; slots: how many runs the child
-    for many at once may have, 0: there is none. The supervisor sets the hooks.
+    """children: those that live, by number; wanted: how many ordinary ones there should be; slots: how many runs the
+    child for many at once may have, 0: there is none. The supervisor sets the hooks.
 
     on_told: what runs tell before their end; on_reports: what children reported; on_unbegun: runs taken back;
     on_blamed: a run whose child died, how, the child, and the run's sequence number there;
