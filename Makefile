@@ -6,7 +6,7 @@ STAMP := .venv/.setup-done
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-python lint bench sync clean
+.PHONY: help setup demo test test-python faults lint bench sync clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -24,6 +24,9 @@ test: test-python ## run every test
 
 test-python: $(STAMP) ## run the tests of the Python package
 	@cd python && ../$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+faults: $(STAMP) ## break everything on purpose: the whole fault suite, with its table
+	@cd python && ../$(BIN)/python -m pytest tests/faults --all-rows -n $(WORKERS) $(ARGS)
 
 lint: $(STAMP) ## check style, types, import layers and the shared protocol files
 	@tools/lint

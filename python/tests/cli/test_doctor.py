@@ -76,9 +76,9 @@ def test_an_app_that_nobody_has_used_is_clean(examine):
 def test_nothing_is_written_without_fix(examine, plain, prefix):
     task(plain, prefix, "t1")
     plain.lpush(f"{prefix}:default:pending", "gone")
-    before = {key: plain.dump(key) for key in plain.keys()}
+    before = {key: plain.dump(key) for key in plain.scan_iter()}
     examine("--deep")
-    assert {key: plain.dump(key) for key in plain.keys()} == before
+    assert {key: plain.dump(key) for key in plain.scan_iter()} == before
 
 
 # Tasks and their places
@@ -445,6 +445,15 @@ def test_what_was_not_looked_at_is_said_and_deep_looks_at_all(examine, plain, pr
     assert (deep["cut"], codes(deep)) == ([], ["lost-task"])
 
 
+def test_pending_entries_that_were_not_asked_for_their_hash_are_said(examine, plain, prefix, monkeypatch):
+    monkeypatch.setattr("doshit.cli.doctor.suspects.ASKED", 1)
+    plain.lpush(f"{prefix}:default:pending", "gone1", "gone2")
+    report = examine()
+    assert report["cut"] == ["of 2 pending entries only 1 were asked for their hash"]
+    assert row(report, "pending-without-hash")["count"] == 1
+    assert row(examine("--deep"), "pending-without-hash")["count"] == 2
+
+
 def test_a_task_whose_queue_may_not_have_been_seen_is_not_pushed(examine, plain, prefix, monkeypatch):
     monkeypatch.setattr("doshit.cli.doctor.read.SUSPECTS", 1)
     for id in ("t1", "t2"):
@@ -557,6 +566,8 @@ def test_a_healthy_busy_system_has_no_finding(start_server, start_doshit, examin
             assert worker.poll() is None, worker.stderr.read()
             time.sleep(0.01)
         with Traffic(server.url, prefix):
+            while plain.dbsize() < 1000:
+                time.sleep(0.01)
             for _ in range(2):
                 report = examine(url=server.url)
                 assert (report["findings"], report["cut"], report["exit"]) == ([], [], 0)

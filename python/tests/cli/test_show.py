@@ -92,3 +92,73 @@ def test_a_key_of_another_type_is_an_error_of_one_line(doshit, plain, prefix):
     said = doshit("show", "t1")
     assert (said.returncode, said.stderr.count("\n")) == (1, 1)
     assert "another program uses this key" in said.stderr
+
+
+TOLD_AT = "2026-01-02T03:04:05.250000Z"
+
+
+def test_limits_retries_and_use_of_a_task_are_shown(doshit, plain, prefix):
+    failures = [{"attempt": 1, "at": TOLD_AT, "code": "time-limit", "reason": "over 5 s"}]
+    used = {"cpu-time": "1.5", "memory-peak": "12500000", "output": "120", "retried": "1"}
+    progress = json.dumps({"fraction": 0.4, "text": "rows read", "at": TOLD_AT})
+    plain.hset(
+        f"{prefix}:task:t1", mapping={**FINISHED, **used, "failures": json.dumps(failures), "progress": progress}
+    )
+    out = doshit("show", "t1").stdout
+    for line in (
+        "retried   1",
+        "progress  40%  rows read",
+        "cpu time  1.5 s",
+        "memory    12.5 MB at most",
+        "output    120 bytes; --follow prints it",
+        "run 1     time-limit: over 5 s",
+    ):
+        assert line in out.splitlines()
+    shown = json.loads(doshit("show", "t1", "--json").stdout)
+    assert (shown["progress"]["fraction"], shown["failures"]) == (0.4, failures)
+
+
+def test_a_task_is_followed_until_its_end(start_doshit, plain, prefix):
+    plain.hset(f"{prefix}:task:t1", mapping={"function": "add", "state": "executing"})
+    plain.xadd(f"{prefix}:log:t1", {"s": "stdout", "t": TOLD_AT, "m": "one\ntwo\x1b[2J\n"})
+    process = start_doshit("show", "t1", "--follow")
+    assert process.stdout.readline() == "03:04:05.250  stdout    one\n"
+    assert process.stdout.readline() == "03:04:05.250  stdout    two\\x1b[2J\n"
+    progress = json.dumps({"fraction": 0.4, "text": "rows read", "at": TOLD_AT})
+    plain.hset(f"{prefix}:task:t1", "progress", progress)
+    assert process.stdout.readline() == "03:04:05.250  progress  40%  rows read\n"
+    plain.xadd(f"{prefix}:log:t1", {"s": "log", "t": TOLD_AT, "m": "last"})
+    plain.hset(f"{prefix}:task:t1", mapping=FINISHED)
+    out, err = process.communicate()
+    assert (process.returncode, err) == (0, "")
+    assert out.startswith("03:04:05.250  log       last\n")
+    assert "state     finished, successful" in out
+
+
+def test_a_program_follows_by_lines_of_json_and_the_last_is_the_task(doshit, plain, prefix):
+    failed = {"result": "failed", "error-code": "exited", "error-reason": "signal 9"}
+    plain.hset(f"{prefix}:task:t1", mapping={"function": "add", "state": "finished", **failed})
+    for at in range(1001):
+        plain.xadd(f"{prefix}:log:t1", {"s": "stdout", "t": TOLD_AT, "m": str(at)})
+    said = doshit("show", "t1", "-f", "--json")
+    assert said.returncode == 1
+    *told, task = [json.loads(line) for line in said.stdout.splitlines()]
+    assert [line["text"] for line in told] == [str(at) for at in range(1001)]
+    assert told[0] == {"stream": "stdout", "at": TOLD_AT, "text": "0"}
+    assert (task["id"], task["error-code"]) == ("t1", "exited")
+
+
+def test_a_task_that_is_submitted_anew_is_followed_from_its_beginning(start_doshit, plain, prefix):
+    plain.hset(f"{prefix}:task:t1", mapping={"function": "add", "state": "executing", "pending-created": "earlier"})
+    plain.xadd(f"{prefix}:log:t1", {"s": "stdout", "t": TOLD_AT, "m": "first"}, id="100-0")
+    process = start_doshit("show", "t1", "-f")
+    assert process.stdout.readline().endswith("first\n")
+    with plain.pipeline() as anew:
+        anew.delete(f"{prefix}:log:t1")
+        anew.xadd(f"{prefix}:log:t1", {"s": "stdout", "t": TOLD_AT, "m": "second"}, id="50-0")
+        anew.hset(f"{prefix}:task:t1", "pending-created", "later")
+        anew.execute()
+    assert process.stdout.readline().endswith("second\n")
+    plain.delete(f"{prefix}:task:t1")
+    _, err = process.communicate()
+    assert (process.returncode, "t1 is not in Redis" in err) == (1, True)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-COMMANDS = ["worker", "submit", "show", "status", "server", "dev", "demo"]
+COMMANDS = ["worker", "submit", "show", "cancel", "failed", "status", "server", "dev", "demo"]
 SLOW_TO_IMPORT = {"redis", "hiredis", "msgspec", "asyncio", "rich", "pydantic", "ssl", "socket", "subprocess"}
 
 
@@ -23,6 +23,10 @@ def test_every_command_has_help_with_the_connection_and_its_defaults(doshit, com
     assert "--prefix" in said.stdout
     told = "refused: this starts" if command in ("server", "demo") else "DOSHIT_REDIS, else REDIS_URL, else"
     assert told in " ".join(said.stdout.split())
+
+
+def test_an_argument_that_may_be_left_out_is_not_called_required(doshit):
+    assert doshit("submit").stderr.endswith("the following arguments are required: FUNCTION\n")
 
 
 def test_the_help_imports_nothing_that_takes_long():
@@ -55,6 +59,20 @@ def test_the_version_is_told(doshit):
         (("submit", "add", "--wait=-1"), "number of seconds"),
         (("submit", "add", "--nonsense"), "--nonsense"),
         (("worker", "tasks.py", "-c", "0"), "'0' is not a whole number"),
+        (("worker", "tasks.py", "--time-limit", "0"), "0.001 or more"),
+        (("worker", "tasks.py", "--memory-limit", "much"), "'much' is no size"),
+        (("worker", "tasks.py", "--memory-limit", "0"), "leaves a run no memory"),
+        (("worker", "tasks.py", "--async-slots", "0"), "'0' is not a whole number"),
+        (("cancel",), "one of the three"),
+        (("cancel", "one", "-q", "mail"), "one of the three"),
+        (("cancel", "-q", "mail", "--function", "send"), "one of the three"),
+        (("failed", "frobnicate"), "'frobnicate'"),
+        (("failed", "list", "one"), "doshit show ID"),
+        (("failed", "--all"), "no --all"),
+        (("failed", "retry"), "either IDs or --all"),
+        (("failed", "drop", "one", "--all"), "either IDs or --all"),
+        (("failed", "retry", "one", "-q", "mail"), "it narrows --all"),
+        (("failed", "drop", "--all", "--limit", "3"), "--limit"),
         (("worker", "tasks.py", "--result-ttl", "soon"), "'soon' is not a whole number of seconds"),
         (("worker", "tasks.py", "--log-format", "xml"), "xml"),
         (("status", "--any"), "--any"),
@@ -82,6 +100,8 @@ def test_a_command_line_that_cannot_be_meant_ends_with_2_and_says_what_is_wrong(
         (("submit", "add", "-q", "task"), "choose another name"),
         (("submit", "add", "--id", "x" * 256), "255"),
         (("worker", "tasks.py", "-q", "a/b"), "queue name 'a/b'"),
+        (("cancel", "-q", "a/b"), "queue name 'a/b'"),
+        (("show", "nothing-like-it", "--follow"), "nothing-like-it is not in Redis"),
         (("show", "nothing-like-it"), "nothing-like-it is not in Redis"),
     ],
 )

@@ -107,3 +107,20 @@ def aside() -> Callable[[Callable[[], Any]], Aside]:
 def closing() -> Iterator[ExitStack]:
     with ExitStack() as stack:
         yield stack
+
+
+@pytest.fixture
+def limited(plain, redis_url, prefix):
+    """A way to make an app whose user may do only so much."""
+    apps = []
+
+    def make(*rules: str) -> Doshit:
+        plain.execute_command("ACL", "SETUSER", "limited", "reset", "on", ">secret", f"~{prefix}:*", *rules)
+        app = Doshit(f"{redis_url}&username=limited&password=secret", prefix=prefix)
+        apps.append(app)
+        return app
+
+    yield make
+    for app in apps:
+        app.close()
+    plain.execute_command("ACL", "DELUSER", "limited")

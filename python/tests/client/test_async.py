@@ -21,14 +21,38 @@ def app(redis_url, prefix):
 @pytest.mark.parametrize("kind", [Doshit, Task, Handle])
 def test_every_call_that_talks_to_redis_has_a_twin(kind):
     blocking = {
-        Doshit: {"enqueue", "enqueue_many", "close"},
+        Doshit: {"enqueue", "enqueue_many", "close", "cancel_queue", "cancel_function", "retry_failed", "drop_failed"},
         Task: {"enqueue", "enqueue_many"},
-        Handle: {"result", "state", "info"},
+        Handle: {"result", "state", "info", "cancel", "retry", "progress", "output"},
     }
     for name in blocking[kind]:
         twin = getattr(kind, f"a{name}")
         assert inspect.iscoroutinefunction(twin)
         assert list(inspect.signature(twin).parameters) == list(inspect.signature(getattr(kind, name)).parameters)
+
+
+def test_every_part_of_an_operator_works_in_a_loop(app, plain, prefix):
+    async def main():
+        async with app:
+            handle = await app.aenqueue("any", id="one", delay=100)
+            plain.hset(f"{prefix}:task:one", "progress", '{"fraction":0.5,"text":""}')
+            assert (await handle.aprogress()).fraction == 0.5
+            assert await handle.aoutput() == []
+            assert await handle.acancel() == "cancelled"
+            assert await handle.aretry() is True
+            for id in ("two", "three"):
+                failed = {"state": "finished", "result": "failed", "function": "any", "error-code": "exited"}
+                plain.hset(f"{prefix}:task:{id}", mapping=failed)
+                plain.zadd(f"{prefix}:default:failed", {id: 1})
+            assert {task.id async for task in app.afailed()} == {"two", "three"}
+            assert [task.id async for task in app.afailed(limit=1)] != []
+            assert await app.aretry_failed(code="exited") == 2
+            assert await app.adrop_failed() == 0
+            await app.acancel_queue("mail")
+            await app.acancel_function("any")
+
+    run(main())
+    assert set(plain.hkeys(f"{prefix}:cutoffs")) == {b"queue:mail", b"function:any"}
 
 
 def test_enqueue_and_result_in_a_loop(app, foreign):

@@ -26,6 +26,18 @@ NOW = datetime(2030, 1, 1, 12, 0, 0, tzinfo=UTC)
         ({"result_ttl": 3600}, "", ("result-ttl", "3600")),
         ({"result_ttl": timedelta(days=1)}, "", ("result-ttl", "86400")),
         ({"result_ttl": "keep"}, "", ("result-ttl", "keep")),
+        ({"time_limit": 1.5}, "", ("time-limit", "1.5")),
+        ({"time_limit": timedelta(minutes=1)}, "", ("time-limit", "60")),
+        ({"memory_limit": 4096}, "", ("memory-limit", "4096")),
+        ({"memory_limit": "200MB"}, "", ("memory-limit", "200000000")),
+        ({"retries": 0}, "", ("retries", "0")),
+        (
+            {"retries": 3, "retry_delay": 0, "retry_backoff": 1.5},
+            "",
+            ("retries", "3", "retry-delay", "0", "retry-backoff", "1.5"),
+        ),
+        ({"front": True}, "front", ()),
+        ({"front": False, "delay": 3}, "3", ()),
         ({"username": "ann", "traceparent": "00-1-2-01"}, "", ("username", "ann", "traceparent", "00-1-2-01")),
     ],
 )
@@ -40,6 +52,17 @@ def test_each_option_writes_what_the_protocol_says(given, delay, fields):
         ({"delay": "soon"}, "'delay'"),
         ({"delay": float("nan")}, "'delay'"),
         ({"delay": 1, "at": NOW}, "'delay' and 'at'"),
+        ({"front": True, "delay": 1}, "'delay' and 'front'"),
+        ({"front": True, "at": NOW}, "'at' and 'front'"),
+        ({"front": 1}, "'front': 1 is neither True nor False"),
+        ({"time_limit": 0}, "'time_limit': a limit of 0 s"),
+        ({"time_limit": "long"}, "'time_limit'"),
+        ({"memory_limit": 0}, "'memory_limit': a limit of 0 bytes"),
+        ({"memory_limit": "200 apples"}, "'memory_limit': '200 apples' is no size"),
+        ({"retries": -1}, "'retries': -1 is no whole number"),
+        ({"retries": True}, "'retries': True"),
+        ({"retry_delay": -1}, "'retry_delay'"),
+        ({"retry_backoff": 0.5}, "'retry_backoff': 0.5 is no factor"),
         ({"at": datetime(2030, 1, 1)}, "'at': .* is no moment: give an aware datetime"),
         ({"at": 5}, "'at': 5 is no moment"),
         ({"expires": datetime(2030, 1, 1)}, "'expires': .* has no time zone"),
@@ -71,6 +94,9 @@ def test_later_options_win_and_a_moment_takes_the_place_of_a_delay():
     job = task.options(queue="x", delay=10).options(delay=20).job()
     assert (job.queue, job.delay, job.fields) == ("x", "20", ("result-ttl", "60"))
     assert task.options(delay=10).options(at=NOW - timedelta(days=36500)).job().delay == ""
+    assert task.options(delay=10).options(front=True).job().delay == "front"
+    assert task.options(front=True).options(delay=10).job().delay == "10"
+    assert task.options(front=True).options(front=False).job().delay == ""
     assert task.job().queue == "math"
 
 

@@ -230,23 +230,6 @@ def test_a_channel_that_has_gone_deaf_is_replaced(waited, foreign, plain, prefix
     assert int(plain.info("stats")["total_connections_received"]) > accepted
 
 
-@pytest.fixture
-def limited(plain, redis_url, prefix):
-    """A way to make an app whose user may do only so much."""
-    apps = []
-
-    def make(*rules: str) -> Doshit:
-        plain.execute_command("ACL", "SETUSER", "limited", "reset", "on", ">secret", f"~{prefix}:*", *rules)
-        app = Doshit(f"{redis_url}&username=limited&password=secret", prefix=prefix)
-        apps.append(app)
-        return app
-
-    yield make
-    for app in apps:
-        app.close()
-    plain.execute_command("ACL", "DELUSER", "limited")
-
-
 def test_a_user_who_may_not_run_scripts_submits_with_two_plain_commands(limited, foreign, plain, prefix):
     app = limited("+hset", "+lpush", "+hmget", "+zadd", "+sadd")
     handle = app.enqueue("add", {"a": 1})

@@ -7,6 +7,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,9 @@ class Ledger:
         return str(self.path)
 
     def read(self) -> Runs:
-        begun, ended, words = defaultdict(list), defaultdict(list), defaultdict(list)
+        begun: dict[str, list[float]] = defaultdict(list)
+        ended: dict[str, list[float]] = defaultdict(list)
+        words: dict[str, list[tuple[str, int, float]]] = defaultdict(list)
         for line in self.path.read_text().splitlines() if self.path.exists() else []:
             word, id, pid, at = line.split(" ")
             words[id].append((word, int(pid), float(at)))
@@ -167,9 +170,13 @@ class Scene:
                 kill(pid)
         at = time.monotonic()
         worker.kill()
-        self.workers.remove(worker)
-        until(lambda: not worker.tree(), 5, "no process of the killed worker is left")
+        self.bury(worker)
         return at
+
+    def bury(self, worker: Worker) -> None:
+        """Forgets a dead worker. No process of it may be left."""
+        self.workers.remove(worker)
+        until(lambda: not worker.tree(), 5, "no process of the dead worker is left")
 
     # Judging
 
@@ -195,7 +202,10 @@ class Scene:
         for queue in self._queues():
             self.world.at_rest(seconds, queue)
             scheduled = self.world.key(queue, "scheduled")
-            until(lambda key=scheduled: not self.world.client.zcard(key), seconds, f"{scheduled} is empty")
+            until(partial(self._is_empty, scheduled), seconds, f"{scheduled} is empty")
+
+    def _is_empty(self, zset: str) -> bool:
+        return not self.world.client.zcard(zset)
 
     def _queues(self) -> list[str]:
         return sorted(queue.decode() for queue in self.world.client.smembers(self.world.key("queues")))
@@ -253,12 +263,7 @@ class Scene:
             before = self.sizes.get(worker.pid)
             if before is None or worker.process.poll() is not None:
                 continue
-            until(
-                lambda worker=worker, before=before: Size.of(worker).descriptors
-                <= before.descriptors + DESCRIPTORS_MORE,
-                10,
-                f"the descriptors of a worker are what they were ({before}, now {Size.of(worker)})",
-            )
+            until(partial(is_no_larger, worker, before), 10, f"a worker is as small as it was: {before}")
             assert Size.of(worker).memory <= before.memory + MEMORY_MORE, (before, Size.of(worker))
 
     # Figures
@@ -281,6 +286,11 @@ class Scene:
         begun = self.ledger.read().begun
         twice = {id: len(begun.get(id, ())) for id in ids if len(begun.get(id, ())) != 1}
         assert not twice, f"{len(twice)} tasks ran more or less than once, as {dict(list(twice.items())[:5])}"
+
+
+def is_no_larger(worker: Worker, before: Size) -> bool:
+    """Whether a worker has no more descriptors open than at its start, but for a few connections."""
+    return Size.of(worker).descriptors <= before.descriptors + DESCRIPTORS_MORE
 
 
 def kill(pid: int, number: int = 9) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,6 @@ def test_row_07b_a_memory_hog_is_ended_at_its_limit_and_its_neighbours_are_not(s
     beside = scene.submit(100, seconds=0.01)
     hog = scene.submit_one("hog", {"memory_limit": 200 * MEGABYTE}, megabytes_a_second=300, most=1000)
     scene.check()
-    ended = time.monotonic()
     task = scene.world.task(hog)
     assert task["error-code"] == "memory-limit"
     assert task["attempts"] == "1"
@@ -37,7 +37,6 @@ def test_row_07b_a_memory_hog_is_ended_at_its_limit_and_its_neighbours_are_not(s
     assert "has-500" not in words, f"it got beyond 500 MB: {sorted(words)}"
     assert scene.fields_of(beside, "result", "attempts") == [["successful", "1"]] * 100
     assert worker.process.poll() is None
-    del ended
     figure(f"a hog of 300 MB/s under a limit of 200 MB: {task['error-reason']}")
 
 
@@ -74,8 +73,6 @@ def test_row_11_a_time_limit_ends_what_hears_nothing(scene, how, figure):
 
 
 def _seconds_between(first: str, last: str) -> float:
-    from datetime import datetime
-
     return (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()
 
 
@@ -296,5 +293,3 @@ def test_row_27_the_waiter_of_a_cancelled_run_is_answered_within_a_second(scene,
     figure(f"cancel of a running task to the answer of its waiter: {spread(taken)}")
     assert sorted(taken)[-1] < 2.0
     scene.check()
-
-

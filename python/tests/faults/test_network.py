@@ -373,4 +373,3 @@ def test_row_25_a_waiter_that_was_stopped_reads_again_when_it_goes_on(scene, red
             assert time.monotonic() - at < 5
         finally:
             kill(waiter.pid)
-

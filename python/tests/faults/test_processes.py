@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from doshit import TaskFailed
 from faults.harness import Scene, kill, spread
 from faults.tasks import ENDS
+from proxy import Proxy
 from worker.test_children import (
     test_a_fork_server_killed_again_and_again_costs_no_task as test_row_07_a_fork_server_killed_again_and_again,
 )
@@ -39,6 +41,7 @@ SEEN = 1.0
 """Seconds within which a worker sees that one of its processes has died."""
 
 Make = Callable[..., list[str]]
+Endings = Callable[[], Counter[bytes]]
 
 
 @pytest.fixture
@@ -179,7 +182,7 @@ def test_row_04_killed_between_the_idle_wait_and_its_claim(scene, by_library, fi
 
 
 def a_run_whose_end_never_reached_redis_runs_twice_and_ends_once(
-    scene: Scene, make: Make, start_proxy: Callable, redis_url: str, endings: Callable, gate: Path
+    scene: Scene, make: Make, start_proxy: Callable[..., Proxy], redis_url: str, endings: Endings, gate: Path
 ) -> float:
     scene.worker("elsewhere", children=1)
     proxy = start_proxy(redis_url)
@@ -299,8 +302,7 @@ def test_row_08_poison_fails_after_three_losses_and_its_neighbours_end_well(scen
 
 def _replace_dead(scene: Scene) -> None:
     for worker in [worker for worker in scene.workers if worker.process.poll() is not None]:
-        scene.workers.remove(worker)
-        until(lambda worker=worker: not worker.tree(), 5, "no process of the dead worker is left")
+        scene.bury(worker)
         scene.worker(children=3)
 
 

@@ -114,8 +114,8 @@ def test_row_19_killed_under_load_and_away(own_server, make_scene, tmp_path, fig
     gate.touch()
     scene.check(60)
     waiting.all_answered()
-    print(workers[0].log(), workers[1].log())
-    resumed = min(at for id in ids for at in scene.ledger.read().begun[id] if at > back) - back
+    begun = scene.ledger.read().begun
+    resumed = min(at for id in ids for at in begun[id] if at > back) - back
     scene.ran_once([*held, *ids])
     assert scene.losses([*held, *ids]) == 0
     assert scene.world.workers().keys() == names
@@ -123,6 +123,7 @@ def test_row_19_killed_under_load_and_away(own_server, make_scene, tmp_path, fig
     figure(f"away for {seconds} s: {len(scene.accepted)} accepted, 0 lost, 0 run twice, next run {resumed:.2f} s after")
 
 
+@pytest.mark.slow
 def test_row_19_comes_back_empty(start_server, make_scene, tmp_path):
     """Without a log on disk: waiters are told, the worker serves on, what runs is ended."""
     server: EmbeddedServer = start_server()
@@ -253,12 +254,10 @@ def test_row_20_a_promotion_with_lag_strands_nothing_that_is_left(pair, make_sce
         scene: Scene = make_scene(address.url)
         under_load(scene, gate)
         primary.client.wait(1, 2000)
-        os.kill(replica.process.pid, signal.SIGSTOP)
-        late = scene.submit(50)
+        replica.client.execute_command("REPLICAOF", "NO", "ONE")
+        late = scene.submit(50)  # the old primary still takes writes, which nobody will have
         time.sleep(0.5)
         primary.kill()
-        os.kill(replica.process.pid, signal.SIGCONT)
-        replica.client.execute_command("REPLICAOF", "NO", "ONE")
         address.moves_to(replica)
         back = serves_again(scene)
         there = {id for id in late if scene.world.client.exists(scene.world.task_key(id))}
@@ -268,7 +267,8 @@ def test_row_20_a_promotion_with_lag_strands_nothing_that_is_left(pair, make_sce
         scene.strangers = {scene.world.task_key(id).decode() for id in gone}
         gate.touch()
         scene.check(40, 20)
-    figure(f"promotion with lag: {len(gone)} of 50 late tasks never reached the replica; all others ended")
+    figure(f"promotion with lag: {len(gone)} of 50 late tasks were lost with the old primary; all others ended")
+    assert gone
     assert back < FETCHING_AGAIN
 
 
@@ -321,7 +321,7 @@ def test_row_23_a_key_deleted_under_load_loses_nothing(scene, which, tmp_path, r
     worker = scene.worker(children=3)
     held = scene.submit(1, "hold", gate=str(gate))
     scene.ledger.await_begun(held)
-    ids = scene.submit(300, seconds=0.005)
+    scene.submit(300, seconds=0.005)
     for _ in range(3):
         time.sleep(rng.random() * 0.2)
         keys = {
@@ -369,5 +369,3 @@ def test_row_23_a_key_of_another_type_makes_no_hot_loop(scene, figure):
     scene.world.client.delete(scene.world.key("spoilt", "pending"))
     scene.submit(20)
     scene.check()
-
-

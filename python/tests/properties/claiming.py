@@ -49,7 +49,7 @@ def refusal(task: Fields, attempts: int, now: str, is_cut: bool) -> str | None:
 
 
 class Claiming:
-    """One call of claim. How far it looks is left open by the protocol, so `left` tells it; what it does there is not."""
+    """One call of claim. How far it looks is open in the protocol, so `left` tells it; what it does there is not."""
 
     def __init__(self, world: World, worker: Worker, request: int) -> None:
         self._world, self._worker, self._request = world, worker, request
@@ -125,7 +125,10 @@ class Claiming:
         return "claim" not in task and place.executing[id] > moved
 
     def _is_cut(self, queue: str, task: Fields) -> bool:
-        cutoffs = [self._world.cutoffs.get(f"queue:{queue}"), self._world.cutoffs.get(f"function:{task.get('function')}")]
+        cutoffs = [
+            self._world.cutoffs.get(f"queue:{queue}"),
+            self._world.cutoffs.get(f"function:{task.get('function')}"),
+        ]
         return any(cutoff is not None and task.get("pending-created", "~") <= cutoff for cutoff in cutoffs)
 
     def _has_another_suspect(self, id: bytes) -> bool:

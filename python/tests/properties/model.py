@@ -1,4 +1,4 @@
-"""The protocol as plain Python, written from protocol/README.md: what each transition answers and leaves. Sends nothing."""
+"""The protocol as plain Python, as protocol/README.md says: what each transition answers and leaves. Sends nothing."""
 
 from __future__ import annotations
 
@@ -349,7 +349,8 @@ class World:
         if task.get("state") == "executing":
             self._ask(task)
             return "asked"
-        was_scheduled = "queue" in task and self.queues[task["queue"]].scheduled.pop(id, None)
+        scheduled = self.queues[task["queue"]].scheduled if "queue" in task else {}
+        was_scheduled = scheduled.pop(id, None)
         for name in ("claim", "result-value", "error-exception"):
             task.pop(name, None)
         self.end(id, task.get("queue", ""), {"result": "failed", "error-code": "cancelled", "error-reason": Text()})

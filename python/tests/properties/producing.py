@@ -1,4 +1,4 @@
-"""Steps of those who ask for tasks: by submit, by plain commands, by hand; and of workers that know only the contract."""
+"""Steps of who asks for tasks, by submit, plain commands or hand, and of foreign workers. Holds no claim."""
 
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
@@ -9,15 +9,32 @@ from properties.stage import FUNCTIONS, IDS, KEYS, LONG, QUEUES, THAT_IS_ALL, St
 
 PAST = {"expires": "2020-01-01T00:00:00.000000Z"}
 LATER = {"expires": "2020-09-13T12:26:45.000000Z"}
-EXTRAS = ({}, {}, {}, {"result-ttl": "keep"}, {"result-ttl": "500"}, {"retries": "x"}, {"time-limit": "1.5"}, PAST, LATER)
+EXTRAS: tuple[dict[str, str], ...] = (
+    {},
+    {},
+    {},
+    {"result-ttl": "keep"},
+    {"result-ttl": "500"},
+    {"retries": "x"},
+    {"time-limit": "1.5"},
+    PAST,
+    LATER,
+)
 ids, queues, functions = st.sampled_from(IDS), st.sampled_from(QUEUES), st.sampled_from(FUNCTIONS)
 
 
 class Producing(Stage):
     """Everything that changes a task without holding it."""
 
-    @rule(id=ids, queue=queues, function=functions, args=st.sampled_from(["{}", "{}", '{"n": 1}']),
-          delay=st.sampled_from(["", "", "front", "0", "0.7", "7"]), more=st.sampled_from(EXTRAS), twice=st.booleans())  # fmt: skip
+    @rule(
+        id=ids,
+        queue=queues,
+        function=functions,
+        args=st.sampled_from(["{}", "{}", '{"n": 1}']),
+        delay=st.sampled_from(["", "", "front", "0", "0.7", "7"]),
+        more=st.sampled_from(EXTRAS),
+        twice=st.booleans(),
+    )
     def submit(self, id, queue, function, args, delay, more, twice):
         tasks = [(id, function, args, delay, flat(more))] * (1 + twice)
         words = [self.world.submit(queue, id, function, args, delay, more) for _ in tasks]
@@ -37,6 +54,7 @@ class Producing(Stage):
         """A half-made hash."""
         if id in self.accepted or self.entries(id):
             self.muddled.add(id)
+            self.forget(id)
         self.write(id, fields)
 
     @rule(id=st.sampled_from([*IDS, LONG]), queue=queues)

@@ -1,4 +1,4 @@
-"""What every step of the transitions' machine needs: the server, the model beside it, and which ids are simple cases."""
+"""What every step of the transitions' machine needs: the server, the model beside it, which ids are simple."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Stage(RuleBasedStateMachine):
     hands: every taking that ever was, with its worker: it may have ended, or have been lost.
     """
 
-    client: redis.Redis
+    client: Any
     listener: Any
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class Stage(RuleBasedStateMachine):
             return call.parse(self.client.execute_command(*call.eval()))
 
     def heard(self) -> list[bytes]:
-        """The ids whose ends were told since the last look; a message of its own marks it, so nothing waits for time."""
+        """The ids whose ends were told since the last look; a message of its own marks it: no wait for time."""
         self.client.publish("p:results", THAT_IS_ALL)
         ids = []
         while (message := self.listener.get_message(timeout=20))["data"] != THAT_IS_ALL:
@@ -81,11 +81,12 @@ class Stage(RuleBasedStateMachine):
         return self.world.now * 1000
 
     def worker(self, pick: int) -> Worker:
-        return picked(list(self.world.workers.values()), pick)
+        workers = list(self.world.workers.values())
+        return workers[pick % len(workers)]
 
     def hand(self, pick: int) -> tuple[Worker, bytes, str]:
         """The latest first."""
-        return picked(self.hands, -1 - pick)
+        return self.hands[(-1 - pick) % len(self.hands)]
 
     def add_worker(self, name: str, functions: frozenset[str], queues: tuple[str, ...]) -> Worker:
         """As a worker starts: catalog, hash and lease in one MULTI."""
@@ -113,7 +114,7 @@ class Stage(RuleBasedStateMachine):
         """How often it stands somewhere, in the model."""
         return places(self.world, id)
 
-    def write(self, id: bytes, fields: dict[str, str]) -> bool:
+    def write(self, id: bytes, fields: dict[str, Any]) -> bool:
         """A plain HSET, which Redis refuses over another type."""
         if self.world.tasks.get(id) is SPOILT:
             return False

@@ -2,13 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from urllib.parse import quote
 
 import pytest
 import redis
 
 from cli.conftest import run_doshit
+from doshit.cli.main import main
 from properties.seen import text
 from worker.workers import TASKS, World, until
 
@@ -54,25 +55,38 @@ def test_nothing_of_a_task_forges_a_line_of_the_log(start_worker, world, log_for
         assert all(LINE.match(line) for line in lines)
 
 
-def test_nothing_of_a_task_forges_a_line_of_show(start_worker, world, redis_url):
+@pytest.fixture
+def said(capsys, monkeypatch) -> Callable[..., tuple[int, str, str]]:
+    """Runs one command in this process, which is quick: said(url, prefix, "show", "it") is its code and its words."""
+
+    def run(url: str, prefix: str, *words: str) -> tuple[int, str, str]:
+        monkeypatch.setenv("DOSHIT_REDIS", url)
+        monkeypatch.setenv("DOSHIT_APP_PREFIX", prefix)
+        code = main(words)
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_nothing_of_a_task_forges_a_line_of_show(start_worker, world, redis_url, said):
     start_worker(children=2, unknown_grace=0)
     ids = hostile_tasks(world)
     world.all_ended(ids)
     for id in ids:
-        said = {"s": "stdout", "t": "2015-12-05T00:19:01.834909Z", "m": RAW}
-        world.client.xadd(world.prefix.encode() + b":log:" + id, said)
+        line = {"s": "stdout", "t": "2015-12-05T00:19:01.834909Z", "m": RAW}
+        world.client.xadd(world.prefix.encode() + b":log:" + id, line)
         more = dict.fromkeys(("progress", "failures", "worker", "pending-created", "queue", "attempts"), RAW)
         world.client.hset(world.task_key(id), mapping=more)
         for words in (["show"], ["show", "--json"]):
-            shown = run_doshit([*words, text(id)], DOSHIT_REDIS=redis_url, DOSHIT_APP_PREFIX=world.prefix)
-            assert shown.returncode == 0, shown.stderr
+            code, out, err = said(redis_url, world.prefix, *words, text(id))
+            assert code == 0, err
             # Behind the first blank line stands the traceback, whose lines may be anything that can be printed.
-            facts, _, trace = shown.stdout.partition("\n\n")
-            assert_harmless(facts + shown.stderr)
+            facts, _, trace = out.partition("\n\n")
+            assert_harmless(facts + err)
             assert trace.replace("\n", "").isprintable()
 
 
-def test_nothing_in_redis_forges_a_line_of_status(world, redis_url):
+def test_nothing_in_redis_forges_a_line_of_status(world, redis_url, said):
     client, evil = world.client, RAW
     client.zadd(world.key("workers"), {b"w" + evil: 1e15})
     about = dict.fromkeys(["host", "pid", "started", "queues", "concurrency", "language", "version", "catalog"], evil)
@@ -82,8 +96,8 @@ def test_nothing_in_redis_forges_a_line_of_status(world, redis_url):
     client.sadd(world.key("queues"), evil, "default")
     client.set(world.key("default", "scheduled"), evil)
     for words in (["status"], ["status", "--json"], ["status", "--check", "--any"]):
-        shown = run_doshit(words, DOSHIT_REDIS=redis_url, DOSHIT_APP_PREFIX=world.prefix)
-        assert_harmless(shown.stdout + shown.stderr)
+        _, out, err = said(redis_url, world.prefix, *words)
+        assert_harmless(out + err)
 
 
 @pytest.fixture
@@ -93,7 +107,8 @@ def guarded(start_server) -> Iterator[tuple[str, "redis.Redis"]]:
     with redis.Redis.from_url(server.url, protocol=2) as client:
         assert client.info("server")["process_id"] == server.pid
         client.config_set("requirepass", PASSWORD)
-        yield f"redis://default:{quote(PASSWORD, safe='')}@127.0.0.1:{client.connection_pool.connection_kwargs['port']}/0", client
+        port = client.connection_pool.connection_kwargs["port"]
+        yield f"redis://default:{quote(PASSWORD, safe='')}@127.0.0.1:{port}/0", client
 
 
 @pytest.mark.parametrize("log_format", ["console", "json"])
@@ -118,21 +133,29 @@ def test_a_worker_logs_no_password_while_it_is_let_in_nor_when_it_is_shut_out(
     assert SECRET not in worker.log()
 
 
-COMMANDS = [["status"], ["status", "--check"], ["show", "it"], ["submit", "add", "a=1"], ["worker", TASKS]]
-URLS = [
-    "redis://default:wrong-{}@127.0.0.1:{port}/0", "redis://:{}@127.0.0.1:1/0", "redis://u:{}/x@127.0.0.1:{port}/0",
-    "redis://127.0.0.1:1/0?password={}", "redis://u:{}@127.0.0.1:port/0", "redis://u:{}@[::1/0", "http://u:{}@host/0",
-    "redis://u:{}@127.0.0.1:{port}/0?no_option=1", "u:{}@host", "redis+sentinel://u:{}@127.0.0.1:1/main/0",
+HERE = [
+    "redis://default:wrong-{}@127.0.0.1:{port}/0", "redis://u:{}/x@127.0.0.1:{port}/0", "redis://u:{}@127.0.0.1:port/0",
+    "redis://u:{}@[::1/0", "http://u:{}@host/0", "redis://u:{}@127.0.0.1:{port}/0?no_option=1", "u:{}@host",
 ]  # fmt: skip
+NOWHERE = ["redis://:{}@127.0.0.1:1/0", "redis://127.0.0.1:1/0?password={}", "redis+sentinel://u:{}@127.0.0.1:1/main/0"]
 
 
-@pytest.mark.parametrize("form", URLS)
-def test_no_command_tells_a_password_when_it_cannot_connect(guarded, prefix, form):
+def test_no_command_tells_a_password_when_it_cannot_connect(guarded, prefix, said):
     _, client = guarded
-    port = client.connection_pool.connection_kwargs["port"]
-    url = form.replace("{port}", str(port)).replace("{}", quote(PASSWORD, safe=""))
-    for words in COMMANDS:
-        said = run_doshit(words, DOSHIT_REDIS=url, DOSHIT_APP_PREFIX=prefix)
-        assert said.returncode != 0
-        assert SECRET not in said.stdout + said.stderr
-        assert_harmless(said.stderr)
+    port = str(client.connection_pool.connection_kwargs["port"])
+    few, all = [["status", "--check"]], [["status"], ["status", "--check"], ["show", "it"], ["submit", "add", "a=1"]]
+    cases = [(form, words) for form in HERE + NOWHERE for words in (all if form in HERE else few)]
+    for form, words in cases:
+        url = form.replace("{port}", port).replace("{}", quote(PASSWORD, safe=""))
+        code, out, err = said(url, prefix, *words)
+        assert (code, SECRET in out + err) == (1, False), (form, words, out, err)
+        assert_harmless(err)
+
+
+@pytest.mark.parametrize("form", [HERE[0], HERE[5]])
+def test_no_worker_tells_a_password_when_it_cannot_start(guarded, prefix, form):
+    port = str(guarded[1].connection_pool.connection_kwargs["port"])
+    url = form.replace("{port}", port).replace("{}", quote(PASSWORD, safe=""))
+    shown = run_doshit(["worker", TASKS], DOSHIT_REDIS=url, DOSHIT_APP_PREFIX=prefix)
+    assert shown.returncode != 0
+    assert SECRET not in shown.stdout + shown.stderr

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from doshit.server import TIE_TO_PARENT
 from servers import private_folder
@@ -20,6 +22,7 @@ from worker.workers import until
 
 LOOPBACK = "127.0.0.1"
 _SLOTS = 16384
+_AT_ONCE = Retry(NoBackoff(), 1)  # Sentinels cut clients off when they change a server
 
 
 def free_port() -> int:
@@ -55,7 +58,7 @@ class Node:
             [*tied, *command], cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
-        self.client = redis.Redis(host=LOOPBACK, port=self.port, protocol=2, **self._connection)
+        self.client = redis.Redis(host=LOOPBACK, port=self.port, protocol=2, retry=_AT_ONCE, **self._connection)
         until(self._answers, what=f"the server at {self.port} answers; {self.log()}")
 
     def _answers(self) -> bool:
@@ -113,7 +116,7 @@ class Cluster:
         self.slot = binascii.crc_hqx(tag.encode(), 0) % _SLOTS
         self.masters = [start(*settings) for _ in range(3)]
         self.replica = start(*settings)
-        bounds = [0, 5461, 10923, _SLOTS]
+        bounds = self._bounds = [0, 5461, 10923, _SLOTS]
         for at, node in enumerate(self.masters):
             node.client.execute_command("CLUSTER", "ADDSLOTSRANGE", bounds[at], bounds[at + 1] - 1)
             node.client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", at + 1)
@@ -125,6 +128,11 @@ class Cluster:
         until(lambda: all(self._knows(node, 4) for node in self.nodes), what="all nodes know each other")
         self.replica.client.execute_command("CLUSTER", "REPLICATE", self.id(self.owner))
         until(self._is_whole, what="the cluster is whole")
+
+    def owns(self, node: Node, slot: int) -> bool:
+        """As the cluster was made."""
+        at = self.masters.index(node)
+        return self._bounds[at] <= slot < self._bounds[at + 1]
 
     def id(self, node: Node) -> str:
         return _text(node.client.execute_command("CLUSTER", "MYID"))

@@ -23,7 +23,7 @@ import json, sys
 from doshit.errors import DoshitError
 from doshit.worker.supervisor import Settings, run
 settings = json.loads(sys.argv[1])
-settings["queues"] = tuple(settings["queues"])
+settings["queues"], settings["targets"] = tuple(settings["queues"]), tuple(settings["targets"])
 if __name__ == "__main__":
     try:
         code = run(Settings(**settings))
@@ -157,7 +157,7 @@ def command(target: str, url: str, prefix: str, queues: Sequence[str], children:
         words += ["-c", str(children), *(word for queue in queues for word in ("-q", queue))]
         words += [flags[name] for name in more if name in flags]
         return words + [word for name in more if name in options for word in (options[name], str(more[name]))]
-    settings = {"target": target, "url": url, "prefix": prefix, "queues": list(queues), "concurrency": children, **more}
+    settings = {"targets": (target,), "url": url, "prefix": prefix, "queues": list(queues), "concurrency": children, **more}
     return [sys.executable, "-c", SCRIPT, json.dumps(settings)]
 
 

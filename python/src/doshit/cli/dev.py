@@ -26,7 +26,7 @@ def _work(args: argparse.Namespace, url: str) -> int:
     os.environ["DOSHIT_REDIS"] = url
     return run_worker(
         Settings(
-            target=args.target,
+            targets=tuple(args.target),
             queues=queues_of(args),
             concurrency=args.concurrency,
             url=url,

@@ -137,7 +137,7 @@ def _port(text: str) -> int:
 
 def _worker(parser: Parser) -> None:
     add = parser.add_argument
-    add("target", metavar="TARGET", help=_TARGET)
+    add("target", metavar="TARGET", nargs="+", help=_TARGET)
     add(
         "-q",
         "--queue",
@@ -285,7 +285,7 @@ def _server(parser: Parser) -> None:
 
 def _dev(parser: Parser) -> None:
     add = parser.add_argument
-    add("target", metavar="TARGET", help=_TARGET)
+    add("target", metavar="TARGET", nargs="+", help=_TARGET)
     add(
         "-q",
         "--queue",

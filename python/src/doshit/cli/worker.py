@@ -12,7 +12,7 @@ from doshit.worker.supervisor import run as run_worker
 def run(args: argparse.Namespace) -> int:
     return run_worker(
         Settings(
-            target=args.target,
+            targets=tuple(args.target),
             queues=queues_of(args),
             concurrency=args.concurrency,
             url=args.redis,

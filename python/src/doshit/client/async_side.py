@@ -29,7 +29,7 @@ class AsyncSide:
 
     def __init__(self, url: str, keys: Keys) -> None:
         self.keys = keys
-        self.face = AsyncFace(url)
+        self.face = AsyncFace(url, keys.prefix)
         self.listener = AsyncListener(self.face, keys)
         # What the user of the URL may do is found out once.
         self._may_call = self._may_listen = True

@@ -28,7 +28,7 @@ class SyncSide:
 
     def __init__(self, url: str, keys: Keys) -> None:
         self.keys = keys
-        self.face = SyncFace(url)
+        self.face = SyncFace(url, keys.prefix)
         self.listener = Listener(self.face, keys)
         # What the user of the URL may do is found out once.
         self._may_call = self._may_listen = True

@@ -28,7 +28,12 @@ CONNECT_TIMEOUT = 5.0
 
 
 class Unreached(ServerUnavailable):
-    """Nobody could be reached just now, as found here: no alarm of a caller that also says ServerUnavailable."""
+    """Nobody could be reached just now, as found here: no alarm of a caller that also says ServerUnavailable.
+
+    silent: one has waited for an answer, and none came.
+    """
+
+    silent = False
 
 
 _TIMES: Mapping[str, Any] = {"socket_connect_timeout": CONNECT_TIMEOUT, "socket_timeout": CONNECT_TIMEOUT}
@@ -78,9 +83,10 @@ def redact(url: str) -> str:
 def _scrub(message: str, url: str) -> str:
     """A message from elsewhere without what the URL keeps secret, percent-encoded or not."""
     login = url.partition("://")[2].rpartition("@")[0]
-    for secret in (login.partition(":")[2], *(found[2] for found in _SECRETS.finditer(url))):
-        for form in {secret, unquote(secret)} - {""}:
-            message = message.replace(form, "***")
+    found = [login.partition(":")[2], *(match[2] for match in _SECRETS.finditer(url))]
+    # The longest first: of a URL that is not well formed, one may be a part of another.
+    for secret in sorted({*found, *map(unquote, found)} - {""}, key=len, reverse=True):
+        message = message.replace(url, redact(url)).replace(secret, "***")
     return message
 
 
@@ -133,8 +139,8 @@ _MEANINGS: tuple[tuple[tuple[str, ...], type[ServerError], str], ...] = (
      "name the authority that signed its certificate with ?ssl_ca_certs=/path/ca.pem, and the host as it stands there"),
     (("WRONG_VERSION_NUMBER", "wrong version number", "record layer failure"), ServerUnsuitable,
      "this port does not speak TLS: write redis:// instead of rediss://, or use its TLS port"),
-    (("CERTIFICATE_REQUIRED", "certificate required"), ServerUnsuitable,
-     "the server asks for a certificate: add ?ssl_certfile=/path/cert.pem&ssl_keyfile=/path/key.pem"),
+    (("CERTIFICATE_REQUIRED", "certificate required", "EOF occurred in violation"), ServerUnsuitable,
+     "it may ask clients for a certificate: add ?ssl_certfile=/path/cert.pem&ssl_keyfile=/path/key.pem"),
 )  # fmt: skip
 
 # redis-py takes the first word of these off the message.
@@ -175,7 +181,12 @@ def translate(error: Exception, url: str) -> DoshitError:
         if any(sign in message for sign in signs):
             return kind(f"Redis at {redact(url)} refused: {message}; {step}")
     if isinstance(error, (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError)):
-        return Unreached(f"no Redis answers at {redact(url)} ({message}); {WAYS}")
+        silent = isinstance(error, (redis.exceptions.TimeoutError, TimeoutError))
+        plain = "if this port does not speak TLS, write redis:// instead of rediss://; or "
+        hint = plain if silent and url.startswith("rediss") else ""
+        unreached = Unreached(f"no Redis answers at {redact(url)} ({message}); {hint}{WAYS}")
+        unreached.silent = silent
+        return unreached
     return ServerError(f"Redis at {redact(url)} refused: {message}")
 
 

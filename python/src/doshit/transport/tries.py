@@ -47,6 +47,8 @@ class Tries:
         if isinstance(error, _SILENCE):
             raise error  # one has waited long enough
         self._count += 1
+        if isinstance(error, Unreached) and error.silent and not self._route.moves:
+            self._count = _TRIES
         if self._count == 1 and isinstance(error, redis.exceptions.MovedError):
             return 0.0
         if self._count >= _TRIES and not (self._route.moves and monotonic() < self._until):

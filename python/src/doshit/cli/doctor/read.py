@@ -183,7 +183,7 @@ class Look:
     # What may be in motion: looked at twice
 
     def _doubts(self, found: Walk, standing: Standing, queues: Sequence[str], workers: set[str]) -> dict[str, Any]:
-        suspects = Suspects(self._reader, self._keys, self._places, self._bound(standing))
+        suspects = Suspects(self._reader, self._keys, self._places, self._bound(standing), self._deep)
         first, strays = suspects.first(found, standing), found.holders - workers
         if any(first) or strays:
             time.sleep(SECOND_LOOK)

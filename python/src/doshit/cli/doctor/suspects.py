@@ -11,6 +11,9 @@ from doshit.cli.doctor.scan import Walk, read_tasks, sort_in
 from doshit.cli.doctor.standing import Places, Standing, nowhere, seen_twice
 from doshit.values.keys import Keys
 
+ASKED = 20_000
+"""Pending entries that are asked for their hash."""
+
 
 class Doubts(NamedTuple):
     """Pending entries without a hash, executing entries nobody holds, open hashes and endless ones that are nowhere."""
@@ -24,8 +27,9 @@ class Doubts(NamedTuple):
 class Suspects:
     """What looked wrong at first, and still does at a second look. bound: how many of a kind are looked at twice."""
 
-    def __init__(self, reader: Reader, keys: Keys, places: Places, bound: int) -> None:
+    def __init__(self, reader: Reader, keys: Keys, places: Places, bound: int, deep: bool) -> None:
         self._reader, self._keys, self._places, self._bound = reader, keys, places, bound
+        self._deep = deep
         self.cut: list[str] = []
 
     def first(self, found: Walk, standing: Standing) -> Doubts:
@@ -33,11 +37,17 @@ class Suspects:
         entries = [Target(id, queue) for queue, ids in standing.executing.items() for id in ids]
         waiting = [Target(id, queue) for queue, ids in standing.pending.items() for id in ids if id not in found.open]
         return Doubts(
-            self._places.unhashed(waiting[: 20 * self._bound]),
+            self._places.unhashed(self._asked(waiting)),
             self._few("executing entries", self._places.executing(entries)),
             self._few("tasks that are not over", self._unchanged(nowhere(found.open, standing))),
             self._few("finished tasks", nowhere(found.endless, standing)),
         )
+
+    def _asked(self, waiting: list[Target]) -> list[Target]:
+        asked = waiting if self._deep else waiting[:ASKED]
+        if len(asked) < len(waiting):
+            self.cut.append(f"of {len(waiting)} pending entries only {ASKED} were asked for their hash")
+        return asked
 
     def _unchanged(self, tasks: Mapping[str, Task]) -> dict[str, Task]:
         """Most of what moved meanwhile has ended, and is out of the question before anything is searched for."""
@@ -45,7 +55,7 @@ class Suspects:
 
     def _few(self, what: str, suspects: dict[Any, Any]) -> dict[Any, Any]:
         if len(suspects) > self._bound:
-            self.cut.append(f"{len(suspects) - self._bound} {what} look wrong and were not looked at again")
+            self.cut.append(f"{len(suspects) - self._bound} {what} are in doubt and were not looked at again")
         return dict(list(suspects.items())[: self._bound])
 
     def second(self, first: Doubts, queues: Sequence[str], holders: set[str]) -> Doubts:

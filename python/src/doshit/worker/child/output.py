@@ -60,7 +60,7 @@ class Output:
         self._pages: dict[tuple[int, str], _Page] = {}
         self._spent: dict[int, int] = {}
         self._raw: RawPipes | None = None
-        self._poll = select.poll()
+        self._written: Callable[[], bool] = lambda: False
 
     def take_over(self, raw: RawPipes, drains: bool) -> None:
         """From now on this process's stdout and stderr are caught.
@@ -73,8 +73,7 @@ class Output:
             os.dup2(mine, number)
             os.close(mine)
             setattr(sys, stream, _Caught(self, stream, number))
-        for fd in (raw.read_out, raw.read_err):
-            self._poll.register(fd, select.POLLIN)
+        self._written = _watch(raw.read_out, raw.read_err)
         root = logging.getLogger()
         if not root.handlers:
             root.addHandler(_LogHandler(self))
@@ -120,7 +119,7 @@ class Output:
                 page = self._pages.pop((run, stream), None)
                 if page is not None:
                     self._turn(run, stream, page)
-        if self._raw is not None and self._poll.poll(0):
+        if self._raw is not None and self._written():
             self._drain(run, self._raw)
         self._spent.pop(run, None)
 
@@ -131,6 +130,14 @@ class Output:
                     self._pass_on(run, stream, data.decode("utf-8", "backslashreplace"))
             except BlockingIOError:
                 continue
+
+
+def _watch(*pipes: int) -> Callable[[], bool]:
+    """What tells whether one of these can be read. epoll answers in one short call: this is asked after every run."""
+    poll = select.epoll() if hasattr(select, "epoll") else select.poll()
+    for fd in pipes:
+        poll.register(fd, select.POLLIN)
+    return lambda: bool(poll.poll(0))
 
 
 class _Caught(io.TextIOBase):

@@ -16,6 +16,7 @@ from doshit.worker.wire import CANCELLED, MEMORY, Job, Wishes
 Usage = tuple[int, int]
 
 _LONG = 100_000  # microseconds of a run from which its use of the processor is told without being asked for
+_SHORT = 1000  # microseconds of a run that says its function need not be measured: that would cost as much as it
 _NET = 512 << 20  # bytes above four limits at which an allocation is refused outright
 
 
@@ -31,6 +32,7 @@ class Runner:
         self._loop: asyncio.Runner | None = None
         self._coroutine: asyncio.Task[Any] | None = None
         self._stopped = 0
+        self._short: set[bytes] = set()
         self.running = 0
         self.usage: Usage | None = None
 
@@ -46,12 +48,22 @@ class Runner:
             self._current = set_running((id, name, claim, attempt, deadline, wished.username, wished.traceparent))
             watch = Watch(wished)
         self._stopped, self.usage = 0, None
-        begun, cpu = time.perf_counter_ns(), time.process_time_ns()
+        cpu = 0 if watch is None and name in self._short else time.process_time_ns()
+        begun = time.perf_counter_ns()
         kind, payload = self._outcome(sequence, name, raw, watch)
         micros = (time.perf_counter_ns() - begun) // 1000
-        if watch is not None or micros >= _LONG:
-            self.usage = (time.process_time_ns() - cpu) // 1000, watch.peak() if watch else 0
+        if cpu or micros >= _LONG:
+            self._measure(name, micros, cpu, watch)
         return sequence, kind, micros, payload
+
+    def _measure(self, name: bytes, micros: int, cpu: int, watch: Watch | None) -> None:
+        """What the run has used, if that was asked for, or it took long and its beginning was measured."""
+        if cpu and (watch is not None or micros >= _LONG):
+            self.usage = (time.process_time_ns() - cpu) // 1000, watch.peak() if watch else 0
+        if micros < _SHORT:
+            self._short.add(name)
+        elif micros >= _LONG:
+            self._short.discard(name)
 
     def _outcome(self, sequence: int, name: bytes, raw: bytes, watch: Watch | None) -> Outcome:
         try:

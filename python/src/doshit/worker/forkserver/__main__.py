@@ -22,7 +22,7 @@ from typing import Any
 from doshit.client import Doshit
 from doshit.errors import DoshitError
 from doshit.worker.child.serve import Child, Descriptors
-from doshit.worker.forkserver.target import ImportFailed, load
+from doshit.worker.forkserver.target import ImportFailed, load_all
 from doshit.worker.process import adopt_orphans, children_of, die_with_parent, kill_family
 from doshit.worker.wire import FrameReader, Terms, frame
 
@@ -82,10 +82,10 @@ class ForkServer:
     It is sent {"spawn": number, "many": whether the child runs many at once}, each with the child's descriptors.
     """
 
-    def __init__(self, control: socket.socket, app: Doshit, target: str, terms: Terms, by_exec: bool) -> None:
-        self._control, self._app, self._target, self._terms = control, app, target, terms
+    def __init__(self, control: socket.socket, app: Doshit, targets: list[str], terms: Terms, by_exec: bool) -> None:
+        self._control, self._app, self._targets, self._terms = control, app, targets, terms
         self._by_exec = by_exec
-        self._targets = children_of(os.getpid())  # what the target's import has started stays
+        self._helpers = children_of(os.getpid())  # what the target's import has started stays
         self._numbers: dict[int, int] = {}
         self._reader, self._descriptors = FrameReader(), list[int]()
         self._wakeup, wake = socket.socketpair()
@@ -127,7 +127,7 @@ class ForkServer:
     def _spawn(self, descriptors: Descriptors, is_many: bool) -> int:
         if self._by_exec:
             # What a thread held at a fork would stay held in the child for ever.
-            words = [json.dumps(descriptors), str(os.getpid()), json.dumps([self._target, self._terms, is_many])]
+            words = [json.dumps(descriptors), str(os.getpid()), json.dumps([self._targets, self._terms, is_many])]
             return subprocess.Popen([sys.executable, "-m", "doshit.worker.child", *words], pass_fds=descriptors).pid
         parent = os.getpid()
         pid = os.fork()
@@ -167,7 +167,7 @@ class ForkServer:
 
     def _end_orphans(self) -> None:
         """What a dead child has left running came to this process, and ends with the run that made it."""
-        for pid in children_of(os.getpid()) - self._numbers.keys() - self._targets:
+        for pid in children_of(os.getpid()) - self._numbers.keys() - self._helpers:
             kill_family(pid)
 
     def _tell(self, message: dict[str, Any]) -> None:
@@ -178,16 +178,16 @@ class ForkServer:
 def main() -> int:
     control = socket.socket(fileno=int(sys.argv[1]))
     die_with_parent(int(sys.argv[2]))
-    target, terms = json.loads(sys.argv[3])
+    targets, terms = json.loads(sys.argv[3])
     adopt_orphans()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
-        app = load(target)
+        app = load_all(targets)
         by_exec = threading.active_count() > 1
         greeting = hello(app, by_exec)
     except ImportFailed as error:
         print(error, file=sys.stderr, end="")
-        control.sendall(frame({"failed": f"{target} could not be imported (its traceback is above)"}))
+        control.sendall(frame({"failed": f"{error.target} could not be imported (its traceback is above)"}))
         return 1
     except DoshitError as error:
         control.sendall(frame({"failed": str(error)}))
@@ -198,7 +198,7 @@ def main() -> int:
         return 0  # the supervisor is gone already
     gc.collect()
     gc.freeze()
-    ForkServer(control, app, target, Terms(*terms), by_exec).serve()
+    ForkServer(control, app, targets, Terms(*terms), by_exec).serve()
     return 0
 
 

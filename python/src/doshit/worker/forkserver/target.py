@@ -1,4 +1,4 @@
-"""Finds and imports what a TARGET names: tasks.py, a module, or module:app. Runs nothing of it but its import."""
+"""Finds and imports what TARGETs name: tasks.py, a module, or module:app. Runs nothing of them but their import."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import importlib.util
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -15,7 +16,39 @@ from doshit.errors import ConfigurationError
 
 
 class ImportFailed(Exception):
-    """The user's module raised while it was imported; the text is its own traceback."""
+    """The user's module raised while it was imported; the text is its own traceback, target what was asked for."""
+
+    target = ""
+
+
+def load_all(targets: Sequence[str]) -> Doshit:
+    """The one app that a worker serves: the target's, or one with the tasks and hooks of all of them.
+
+    Raises ConfigurationError, also for targets that do not fit together, or ImportFailed.
+    """
+    apps = list(dict.fromkeys(_load_named(target) for target in targets))
+    first = apps[0]
+    if len(apps) == 1:
+        return first
+    together = Doshit(first.url, prefix=first.prefix, queue=first.queue)
+    for app in apps:
+        if (app.url, app.prefix, app.queue) != (first.url, first.prefix, first.queue):
+            raise ConfigurationError(
+                f"{' '.join(targets)} name apps with different servers, prefixes or queues; run a worker for each"
+            )
+        for name, task in app.registry.items():
+            if together.registry.setdefault(name, task) is not task:
+                raise ConfigurationError(f"two of {' '.join(targets)} have a task {name!r}; rename one of them")
+        together.child_start_hooks += app.child_start_hooks
+    return together
+
+
+def _load_named(target: str) -> Doshit:
+    try:
+        return load(target)
+    except ImportFailed as error:
+        error.target = target
+        raise
 
 
 def load(target: str) -> Doshit:

@@ -13,7 +13,7 @@ class Hints:
     """on_hint hears each message: a verb, a blank, and what it is about (`parked default`)."""
 
     def __init__(self, url: str, keys: Keys, on_hint: Callable[[bytes], None], on_wake: Callable[[], None]) -> None:
-        self._line = Line(url, "doshit-hints", ("SUBSCRIBE", keys.cmd), on_wake)
+        self._line = Line(url, "doshit-hints", ("SUBSCRIBE", keys.cmd), on_wake, keys.prefix)
         self._on_hint = on_hint
 
     @property

@@ -27,11 +27,11 @@ class Nursery:
     def __init__(self, settings: Settings) -> None:
         self.hello: dict[str, Any] = {}
         self.failed = ""
-        self._target = settings.target
+        self._target = " ".join(settings.targets)
         self._reader = FrameReader()
         self._control, theirs = socket.socketpair()
         terms = Terms(settings.recycle_runs, settings.recycle_growth, settings.output_cap, settings.result_cap)
-        options = json.dumps([settings.target, terms])
+        options = json.dumps([settings.targets, terms])
         words = ["-m", "doshit.worker.forkserver", str(theirs.fileno()), str(os.getpid()), options]
         # Its own session: Ctrl-C at the terminal reaches the supervisor only, which then stops in order.
         self._process = subprocess.Popen(

@@ -51,6 +51,6 @@ def run(settings: Settings) -> int:
     if hello["by_exec"]:
         log.warning(
             "the import of %s starts threads, so each child imports it anew instead of being forked: they start slower",
-            settings.target,
+            " ".join(settings.targets),
         )
     return serve(settings, supervisor)

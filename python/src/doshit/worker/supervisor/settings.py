@@ -13,8 +13,8 @@ from doshit.values.states import ARGS_CAP, OUTPUT_CAP, RESULT_CAP, RESULT_TTL
 class Settings:
     """One worker. None: the target's app says, or the default named beside it.
 
-    target: tasks.py, a module, or module:app; queues: served in this order; concurrency: children (as many as this
-    process may use CPUs); result_ttl: seconds a successful task's hash is kept; unknown_grace: seconds a function that
+    targets: each tasks.py, a module, or module:app; queues: served in this order; concurrency: children (as many as
+    this process may use CPUs); result_ttl: seconds a successful task's hash is kept; unknown_grace: seconds a function that
     nobody serves may wait for somebody; grace: seconds that runs get to end after a stop was asked for (Docker kills
     after 10); recycle_runs, recycle_growth: a child is replaced after so many runs, or bytes of growth;
     time_limit_cap, memory_limit_cap: no run gets more seconds or bytes than this, whatever it wishes; output_cap:
@@ -22,7 +22,7 @@ class Settings:
     have; async_slots: how many `async def` runs one child does at once.
     """
 
-    target: str
+    targets: tuple[str, ...]
     queues: tuple[str, ...] = ()
     concurrency: int | None = None
     url: str | None = None

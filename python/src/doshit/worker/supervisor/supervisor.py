@@ -69,7 +69,7 @@ class Supervisor:
         self.policies = Policies(settings.time_limit_cap, settings.memory_limit_cap)
         self.dispatcher = Dispatcher(self.policies)
         self.limiter = Limiter(self.dispatcher.children)
-        self.session = Session(url, "doshit-worker", self._wake)
+        self.session = Session(url, "doshit-worker", self._wake, prefix)
         self.membership = Membership(self.session, keys, queues, concurrency)
         self.settler = Settler(self.session, keys, lambda: self.membership.id, settings.result_ttl)
         self.notes = Notes(self.session, keys, lambda: self.membership.id, settings.output_cap)
@@ -133,7 +133,7 @@ class Supervisor:
 
     def _reborn(self) -> None:
         self._publish()
-        log.info("%s is imported anew", self._settings.target)
+        log.info("%s is imported anew", " ".join(self._settings.targets))
 
     def run(self) -> int:
         """Serves until it is told to stop, or, in burst mode, until the queues are empty."""

@@ -35,7 +35,7 @@ class Wait:
         on_wake: Callable[[], None],
     ) -> None:
         self.queue = queue
-        self._line = Line(url, "doshit-wait", ("CLIENT", "ID"), on_wake)
+        self._line = Line(url, "doshit-wait", ("CLIENT", "ID"), on_wake, keys.prefix)
         self._command = ("BLMOVE", keys.pending(queue), keys.executing(queue), "RIGHT", "LEFT", BLOCK)
         self._on_id, self._on_nothing = on_id, on_nothing
         self._client_id: int | None = None
