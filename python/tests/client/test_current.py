@@ -6,10 +6,17 @@ import threading
 
 import pytest
 
-from doshit import current_task, progress
+from doshit import CurrentTask, current_task, progress
 from doshit.client import current
 
 RUN = (b"order-7", b"add", b"w1/3.1", b"2")
+
+
+def me() -> CurrentTask:
+    """The run this code is part of; there is one."""
+    run = current_task()
+    assert run is not None
+    return run
 
 
 @pytest.fixture
@@ -18,7 +25,7 @@ def told(monkeypatch):
     told = []
 
     def hear(raw):
-        told.append((current_task().id, json.loads(raw)))
+        told.append((me().id, json.loads(raw)))
 
     current.set_progress_sink(hear)
     yield told
@@ -34,25 +41,23 @@ def test_outside_of_a_run_there_is_no_task_and_progress_does_nothing(told):
 
 def test_a_run_knows_its_task_attempt_claim_and_producer(told):
     current.set_running((*RUN, 12.5, b"ann", b"00-1-2-01"))
-    me = current_task()
-    assert (me.id, me.function, me.attempt, me.claim) == ("order-7", "add", 2, "w1/3.1")
-    assert (me.deadline, me.username, me.traceparent, me.cancelled) == (12.5, "ann", "00-1-2-01", False)
+    assert (me().id, me().function, me().attempt, me().claim) == ("order-7", "add", 2, "w1/3.1")
+    assert (me().deadline, me().username, me().traceparent, me().cancelled) == (12.5, "ann", "00-1-2-01", False)
     current.set_running(RUN)
-    me = current_task()
-    assert (me.deadline, me.username, me.traceparent) == (None, None, None)
+    assert (me().deadline, me().username, me().traceparent) == (None, None, None)
 
 
 def test_an_id_that_is_not_utf_8_comes_through(told):
     current.set_running((b"\xff", b"f", b"c", b"1"))
-    assert current_task().id == "\udcff"
+    assert me().id == "\udcff"
 
 
 def test_a_cancelled_run_sees_it(told):
-    run = current.set_running(RUN)
-    current.mark_cancelled(run)
-    assert current_task().cancelled
     current.set_running(RUN)
-    assert not current_task().cancelled
+    current.mark_cancelled(me())
+    assert me().cancelled
+    current.set_running(RUN)
+    assert not me().cancelled
 
 
 def test_progress_is_told_with_its_time_in_the_form_of_the_protocol(told):
@@ -92,9 +97,8 @@ def test_runs_at_the_same_time_know_their_own_task(told):
     async def run(id):
         current.enter_run((id, b"f", b"c", b"1"))
         await asyncio.sleep(0)
-        me = current_task()
         await asyncio.to_thread(progress, 0.5)
-        return me.id
+        return me().id
 
     async def main():
         return await asyncio.gather(run(b"one"), run(b"two"))
@@ -106,9 +110,9 @@ def test_runs_at_the_same_time_know_their_own_task(told):
 
 def test_a_run_handed_to_a_thread_of_a_pool_tells_as_itself(told):
     async def main():
-        me = current.enter_run((b"one", b"f", b"c", b"1"))
+        run = current.enter_run((b"one", b"f", b"c", b"1"))
         # A pool's thread has no context of the run.
-        await asyncio.get_running_loop().run_in_executor(None, me.progress, 0.5)
+        await asyncio.get_running_loop().run_in_executor(None, run.progress, 0.5)
 
     asyncio.run(main())
     assert [id for id, _ in told] == ["one"]

@@ -122,5 +122,5 @@ def test_what_ends_a_run_from_outside_passes_code_that_catches_its_errors():
     for kind in (TimeLimitExceeded, TaskCancelled):
         assert issubclass(kind, BaseException)
         assert not issubclass(kind, Exception)
-    for kind in (Retry, Cancel, TimeLimitExceeded, TaskCancelled):
-        assert not issubclass(kind, DoshitError)
+    for each in (Retry, Cancel, TimeLimitExceeded, TaskCancelled):
+        assert not issubclass(each, DoshitError)

@@ -64,6 +64,8 @@ def read(url: str) -> Address:
     path, service = parts["path"] or "", ""
     if kind == "sentinel":
         service, path = _service(path)
+    elif not re.fullmatch(r"/?\d*", path):
+        raise ValueError("behind the host stands no number of a database")
     return Address(url, kind, base, hosts, login + at, service, path, parts["query"] or "")
 
 

@@ -64,6 +64,7 @@ _FORMS = (
     "write redis://host:6379/0, rediss:// for TLS, unix:///path, redis+sentinel://host:26379,host:26379/mymaster/0, "
     "or redis+cluster://host:6379,host:6379"
 )
+_CONNECTIONS = 64  # of one client: what comes beyond waits, and never long, as each call has its timeout
 _SECRETS = re.compile(r"(?<=[?&])((?:sentinel_|ssl_)?password=)([^&]*)")
 
 
@@ -105,10 +106,14 @@ def check_url(url: str) -> Address:
 
 
 def pool(url: str, kind: ModuleType = redis, **settings: Any) -> Any:
-    """A ConnectionPool of redis-py, or of redis.asyncio, for the URL of one node. Connects to nothing."""
+    """A pool of redis-py, or of redis.asyncio, for the URL of one node. Connects to nothing.
+
+    Who finds all its connections in use waits for one: a burst of calls is no reason to refuse them.
+    """
     # Version 5 of redis-py does not compare the name in a certificate with the host unless it is told to.
     verified = {"ssl_check_hostname": True} if url.startswith("rediss") else {}
-    made = kind.ConnectionPool.from_url(url, **{**_TIMES, **verified, **settings, **_FIXED})
+    crowd = {"max_connections": _CONNECTIONS, "timeout": None}
+    made = kind.BlockingConnectionPool.from_url(url, **{**_TIMES, **verified, **crowd, **settings, **_FIXED})
     made.connection_kwargs.update(_FIXED)
     return made
 
@@ -118,7 +123,8 @@ _CLUSTER = (
     "--prefix '{doshit}' or DOSHIT_APP_PREFIX='{doshit}'"
 )
 _MEANINGS: tuple[tuple[tuple[str, ...], type[ServerError], str], ...] = (
-    (("NOAUTH", "WRONGPASS", "invalid username-password", "invalid password", "without any password"), ServerError,
+    (("NOAUTH", "WRONGPASS", "invalid username-password", "invalid password", "without any password",
+      "unauthenticated"), ServerError,
      "check the user and password in the URL: redis://user:password@host:6379/0"),
     (("NOPERM",), NotPermitted,
      "give this user the commands and keys that it needs: docs/redis.md has the rights for each role"),

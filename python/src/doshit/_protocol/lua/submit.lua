@@ -1,7 +1,7 @@
 -- submit: nothing -> pending. Puts tasks into one queue: hash and list together or not at all.
 -- Parts: base time calls delay
--- ARGV: now, queue, then for each task: id, function, args, delay (seconds, "" for none, "front": it is the next), count of extra fields,
---       then that many field, value pairs.
+-- ARGV: now, queue, then for each task: id, function, args, delay (seconds; "": none; "front": it is the next one), count of
+--       extra fields, then that many field, value pairs.
 -- Replies: one word per task: "created" | "exists" (the same task is there already; nothing was written) |
 --          "conflict" (the id is taken by another function or other args) | "wrong-type" (its key is no hash).
 -- Promise: the id is the idempotency key as long as its hash lives, so this may be sent twice; a half-made hash (an HSET
@@ -17,7 +17,10 @@ local function judge(id, fn, args)
   local earlier = seen[id]
   if earlier then return earlier[1] == fn and earlier[2] == args and 'exists' or 'conflict' end
   local there = redis.pcall('HMGET', task_key(id), 'queue', 'state', 'function', 'args')
-  if is_error(there) then return 'wrong-type' end
+  if is_error(there) then
+    if not string.find(there.err, 'WRONGTYPE', 1, true) then error(there.err, 0) end  -- not this user's key, or not this node's
+    return 'wrong-type'
+  end
   local taken = there[1] or there[2] == 'executing' or there[2] == 'finished'
   if not same(there[3], fn) or not same(there[4], args) then return 'conflict' end
   if taken then return 'exists' end
@@ -52,8 +55,7 @@ for i = 1, #fresh do
   if task[4] then
     redis.call('ZADD', scheduled_key(queue), task[4], task[1])
   else
-    local list = task[7] and first_ids or ids
-    list[#list + 1] = task[1]
+    if task[7] then table.insert(first_ids, 1, task[1]) else ids[#ids + 1] = task[1] end
   end
 end
 redis.pcall('SADD', queues_key, queue)  -- a list for those who look; no task depends on it

@@ -94,7 +94,7 @@ class Policies:
         asked = type(again) is float
         if again is None and code not in policy.get("retry_codes", ()):
             return None
-        retried = int(task.retried or 0)
+        retried = _count(task.retried)
         allowed = int(task.retries) if task.retries else policy.get("retries", 0)
         if asked and not allowed:
             allowed = _ASKED_MOST
@@ -107,3 +107,8 @@ class Policies:
         first = float(task.retry_delay) if task.retry_delay else policy.get("retry_delay", 1.0)
         factor = float(task.retry_backoff) if task.retry_backoff else policy.get("retry_backoff", 2.0)
         return backoff(retried + 1, first, factor, jitter=random.random())
+
+
+def _count(value: bytes | None) -> int:
+    """A field that only workers write; a stranger may have spoilt it."""
+    return int(value) if value and value.isdigit() and len(value) < 16 else 0

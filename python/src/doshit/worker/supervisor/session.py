@@ -38,6 +38,7 @@ _RETRY_AFTER = 0.5
 # one waits for its next resend.
 _DEADLINE = 10.0
 _LONGEST_PAUSE = 1.0
+_COMPLAIN_EVERY = 30.0
 
 
 class Refused(ServerError):
@@ -56,6 +57,7 @@ class Session:
         self._route, self._name, self._on_wake = route_to(url, prefix), name, on_wake
         self.link = Link(self._route, name)
         self.heard_at = time.monotonic()
+        self._complain_at = 0.0
         self._unanswered: deque[tuple[Call[Any] | Sequence[Any], Done]] = deque()
         self._later: list[tuple[float, Call[Any] | Sequence[Any], Done]] = []
         self._next_link: Link | None = None
@@ -113,9 +115,17 @@ class Session:
             if self.link.is_open:
                 self.drop(f"another server has to be found: {words}")
         elif words.startswith(_PASSING):
+            self._complain(words)
             self._later.append((time.monotonic() + _RETRY_AFTER, call, done))
         else:
             done(Refused(words))
+
+    def _complain(self, words: str) -> None:
+        """Says once a while what keeps the server from answering; calls are repeated until it does."""
+        now = time.monotonic()
+        if now >= self._complain_at:
+            self._complain_at = now + _COMPLAIN_EVERY
+            log.warning("Redis puts calls off, they are sent again: %s", words)
 
     def _guard(self, io: Callable[[], Any]) -> Any:
         try:
