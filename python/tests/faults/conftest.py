@@ -21,6 +21,7 @@ pytest.register_assert_rewrite("faults.harness", "worker.workers", *(
 ))  # fmt: skip
 
 from faults.harness import TASKS, Ledger, Scene  # noqa: E402  what is rewritten must be imported after it is named
+from faults.line import Line  # noqa: E402
 from faults.report import Report  # noqa: E402
 from worker.conftest import await_ready, endings, gate, own_world, start_worker, world  # noqa: E402
 from worker.conftest import ledger as worker_ledger  # noqa: E402
@@ -146,6 +147,13 @@ def figure(record_property: Callable[[str, object], None]) -> Callable[[str], No
 def scene(world: World, redis_url: str, prefix: str, ledger: Ledger, start_worker: Any) -> Iterator[Scene]:
     with Doshit(redis_url, prefix=prefix) as app:
         yield Scene(world, app, ledger, start_worker)
+
+
+@pytest.fixture
+def start_line() -> Iterator[Callable[..., Line]]:
+    """Puts a line before a URL: start_line(redis_url, late=0.02)."""
+    with ExitStack() as stack:
+        yield lambda url, **faults: stack.enter_context(Line(url, **faults))
 
 
 @pytest.fixture

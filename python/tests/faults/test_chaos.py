@@ -18,7 +18,7 @@ import redis
 from doshit import Doshit, ServerError
 from doshit.server import EmbeddedServer
 from faults.harness import Ledger, Scene, kill
-from proxy import Proxy
+from faults.line import Line
 from worker.workers import Worker, World
 
 SETTLE = 25.0
@@ -52,7 +52,7 @@ class Stage:
     """What the faults act on."""
 
     server: EmbeddedServer
-    proxy: Proxy
+    line: Line
     scene: Scene
     start: Callable[[], Worker]
     stopped: list[Worker] = field(default_factory=list)
@@ -118,20 +118,20 @@ def forget_scripts(stage: Stage, chance: float) -> None:
 
 
 def cut_line(stage: Stage, chance: float) -> None:
-    stage.proxy.cut()
+    stage.line.cut()
 
 
 def hold_line(stage: Stage, chance: float) -> None:
     """Silence, under a lease."""
-    stage.proxy.hold()
+    stage.line.hold()
     time.sleep(1 + 5 * chance)
-    stage.proxy.release()
+    stage.line.release()
 
 
 def drop_replies(stage: Stage, chance: float) -> None:
-    stage.proxy.drop_every = 3 + int(chance * 10)
+    stage.line.drop_every = 3 + int(chance * 10)
     time.sleep(3)
-    stage.proxy.drop_every = 0
+    stage.line.drop_every = 0
 
 
 def kill_redis(stage: Stage, chance: float) -> None:
@@ -276,21 +276,21 @@ def running(stage: Stage, events: list[Event]) -> Iterator[None]:
 
 @pytest.mark.timeout(400)
 def test_row_29_a_random_mix_of_faults_loses_nothing_and_leaves_nothing_behind(
-    own_server, make_scene, start_proxy, prefix, ledger: Ledger, seed, chaos_seconds, figure, record_property
+    own_server, make_scene, start_line, prefix, ledger: Ledger, seed, chaos_seconds, figure, record_property
 ):
     events = schedule(seed, max(5.0, chaos_seconds - SETTLE))
     listed = "; ".join(map(str, events))
     record_property("schedule", f"row 29, seed {seed}, {chaos_seconds:g} s: {listed}")
-    proxy = start_proxy(own_server.url)
+    line = start_line(own_server.url)
     scene: Scene = make_scene(own_server.url)
     turns = iter(range(10_000))
 
     def start() -> Worker:
-        """Every second one speaks through the proxy."""
-        url = proxy.url if next(turns) % 2 else own_server.url
+        """Every second one speaks through the line."""
+        url = line.url if next(turns) % 2 else own_server.url
         return scene.worker(children=3, url=url, ready=False)
 
-    stage = Stage(own_server, proxy, scene, start)
+    stage = Stage(own_server, line, scene, start)
     for _ in range(3):
         start()
     with Producer(own_server.url, prefix, scene, seed) as producer, running(stage, events):

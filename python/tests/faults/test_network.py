@@ -46,9 +46,9 @@ SILENCE = 15.0
 
 
 def test_row_06_lost_replies_of_submit_finish_and_claim_strand_and_double_nothing(
-    scene, start_proxy, redis_url, prefix, endings, rng
+    scene, start_line, redis_url, prefix, endings, rng
 ):
-    proxy = start_proxy(redis_url, drop_every=rng.randrange(3, 7))
+    proxy = start_line(redis_url, drop_every=rng.randrange(3, 7))
     worker = scene.worker(children=2, url=proxy.url)
     with Doshit(proxy.url, prefix=prefix) as shaky:
         scene.app = shaky
@@ -170,12 +170,20 @@ def test_row_17_a_slow_and_lossy_cable_costs_time_only(cable, cable_scene, figur
     figure(f"100 ms of delay and 10 % of loss: 300 tasks in {time.monotonic() - begun:.1f} s")
 
 
-def test_row_17_one_byte_at_a_time_and_lossy_is_correct(scene, start_proxy, redis_url):
-    proxy = start_proxy(redis_url, shred=True, drop_every=11)
+def test_row_17_one_byte_at_a_time_and_lossy_is_correct(scene, start_line, redis_url):
+    proxy = start_line(redis_url, shred=True, drop_every=11)
     scene.worker(children=2, url=proxy.url)
     ids = scene.submit(100)
     scene.check()
     scene.ran_once(ids)
+
+
+def test_row_17_a_slow_line_costs_time_only(scene, start_line, redis_url):
+    scene.worker(children=2, url=start_line(redis_url, late=0.02).url)
+    ids = scene.submit(200)
+    scene.check()
+    scene.ran_once(ids)
+    assert scene.losses(ids) == 0
 
 
 # Row 18

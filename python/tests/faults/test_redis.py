@@ -5,7 +5,6 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -13,8 +12,8 @@ import redis
 from doshit import ServerError, TaskVanished
 from doshit.server import EmbeddedServer
 from faults.harness import Scene
+from faults.line import Line
 from faults.test_network import Waiting
-from proxy import Proxy
 from servers import Engine
 from transport.nodes import LOOPBACK, Node, Watched, starter
 from worker.test_bad_input import (
@@ -151,16 +150,8 @@ def test_row_19_comes_back_empty(start_server, make_scene, tmp_path):
 # Row 20
 
 
-class Moving(Proxy):
-    """An address that can be given to another server, as a load balancer or a changed DNS name does."""
-
-    def __init__(self, node: Node) -> None:
-        super().__init__(f"redis://{node.host}/0", tcp=True)
-
-    def moves_to(self, node: Node) -> None:
-        """Open connections end, new ones go there."""
-        self._upstream = urlsplit(f"redis://{node.host}/0")
-        self.cut()
+def url_of(node: Node) -> str:
+    return f"redis://{node.host}/0"
 
 
 Pair = tuple[Node, Node]
@@ -207,13 +198,13 @@ def serves_again(scene: Scene) -> float:
 @pytest.mark.timeout(120)
 def test_row_20_a_planned_failover_behind_one_address(pair, make_scene, tmp_path, figure):
     (primary, replica), gate = pair, tmp_path / "open"
-    with Moving(primary) as address:
+    with Line(url_of(primary), tcp=True) as address:
         scene: Scene = make_scene(address.url)
         held, ids = under_load(scene, gate)
         primary.client.execute_command("FAILOVER", "TO", LOOPBACK, replica.port, "TIMEOUT", 5000)
         until(lambda: replica.role() == "master", 10, "the replica is the primary")
         time.sleep(1)  # the address still leads to what is a replica now
-        address.moves_to(replica)
+        address.moves_to(url_of(replica))
         back = serves_again(scene)
         gate.touch()
         scene.check()
@@ -227,7 +218,7 @@ def test_row_20_a_planned_failover_behind_one_address(pair, make_scene, tmp_path
 @pytest.mark.timeout(120)
 def test_row_20_a_failover_by_sentinels(start_node, make_scene, tmp_path, figure):
     gate, watched = tmp_path / "open", Watched(start_node)
-    with Moving(watched.primary) as seen_by_test:
+    with Line(url_of(watched.primary), tcp=True) as seen_by_test:
         scene: Scene = make_scene(seen_by_test.url, f"redis+sentinel://{watched.hosts}/jobs/0")
         held, ids = under_load(scene, gate)
         watched.primary.client.wait(1, 2000)
@@ -235,7 +226,7 @@ def test_row_20_a_failover_by_sentinels(start_node, make_scene, tmp_path, figure
         watched.primary.kill()
         until(lambda: watched.replica.role() == "master", 40, "the Sentinels have made the replica the primary")
         promoted = time.monotonic()
-        seen_by_test.moves_to(watched.replica)
+        seen_by_test.moves_to(url_of(watched.replica))
         back = serves_again(scene)
         gate.touch()
         scene.check(40)
@@ -250,7 +241,7 @@ def test_row_20_a_failover_by_sentinels(start_node, make_scene, tmp_path, figure
 def test_row_20_a_promotion_with_lag_strands_nothing_that_is_left(pair, make_scene, tmp_path, figure):
     """What the replica never got is lost, as named; what it got comes to its end."""
     (primary, replica), gate = pair, tmp_path / "open"
-    with Moving(primary) as address:
+    with Line(url_of(primary), tcp=True) as address:
         scene: Scene = make_scene(address.url)
         under_load(scene, gate)
         primary.client.wait(1, 2000)
@@ -258,7 +249,7 @@ def test_row_20_a_promotion_with_lag_strands_nothing_that_is_left(pair, make_sce
         late = scene.submit(50)  # the old primary still takes writes, which nobody will have
         time.sleep(0.5)
         primary.kill()
-        address.moves_to(replica)
+        address.moves_to(url_of(replica))
         back = serves_again(scene)
         there = {id for id in late if scene.world.client.exists(scene.world.task_key(id))}
         gone = set(late) - there

@@ -85,6 +85,7 @@ class Producing(Stage):
             world.cancels.insert(0, id)
         taken = [world.cancels.pop() for _ in range(min(take, len(world.cancels)))]
         words = [world.cancel(id) for id in (*asked, *taken)]
+        self.muddled |= {*asked, *taken} - set(self.accepted)
         same(self.call(commands.cancel(KEYS, asked, take=take, result_ttl=DAY, now=self.now)), words)
 
     @rule(of=st.sampled_from([*(f"queue:{queue}" for queue in QUEUES), *(f"function:{name}" for name in FUNCTIONS)]))

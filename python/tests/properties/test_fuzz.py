@@ -81,8 +81,9 @@ def test_no_malformed_task_costs_more_than_itself(start_worker, world, endings):
     for first in range(0, COUNT, CHUNK):
         push(world, pushed[first : first + CHUNK])
     try:
-        until(ends.none_left, 30 + COUNT / 40)
+        until(lambda: worker.process.poll() is not None or ends.none_left(), 30 + COUNT / 40)
     except AssertionError:
+        assert worker.process.poll() is None, worker.log()[-4000:]
         shown = [(it, world.client.type(world.task_key(it.id))) for it in list(ends.left.values())[:3]]
         raise AssertionError(
             f"{len(ends.left)} of {COUNT} have not ended, as {shown}\n{worker.log()[-2000:]}"

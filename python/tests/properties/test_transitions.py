@@ -104,7 +104,7 @@ def profile() -> settings:
     chosen = settings.get_profile("transitions")
     if EXAMPLES:
         return settings(chosen, max_examples=EXAMPLES, print_blob=True)
-    return settings(chosen, max_examples=50, derandomize=True)
+    return settings(chosen, max_examples=120, derandomize=True)
 
 
 @pytest.fixture

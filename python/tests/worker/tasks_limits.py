@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
-import ctypes
+import itertools
 import logging
+import mmap
 import multiprocessing
 import os
 import signal
@@ -131,7 +132,7 @@ def _catches_everything() -> None:
 
 
 def _holds_the_gil() -> None:
-    ctypes.PyDLL(None).sleep(int(HELD_AT_MOST))
+    sum(itertools.repeat(1, 5_000_000_000))
 
 
 def _ignores_the_signal() -> None:
@@ -148,17 +149,6 @@ def _stops_itself() -> None:
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
-def _waits_for_a_thread() -> None:
-    """A join in C, as at the end of a thread pool whose thread hangs."""
-    lock = threading.Lock()
-    with lock:
-        thread = threading.Thread(target=lock.acquire)
-        thread.start()
-        with contextlib.suppress(BaseException):
-            thread.join()
-        thread.join(HELD_AT_MOST)
-
-
 def _cleans_up_for_ever() -> None:
     try:
         time.sleep(HELD_AT_MOST)
@@ -173,7 +163,6 @@ DEAF = {
     "ignores the signal": _ignores_the_signal,
     "dies of the signal": _dies_of_the_signal,
     "stopped": _stops_itself,
-    "waits for a thread": _waits_for_a_thread,
     "cleans up for ever": _cleans_up_for_ever,
 }
 
@@ -239,7 +228,14 @@ def hog_below(megabytes: int) -> str:
 @app.task
 def huge(megabytes: int) -> int:
     """One allocation, which the kernel would give."""
-    return len(b"x" * (megabytes * MEGABYTE))
+    return len(bytearray(megabytes * MEGABYTE))
+
+
+@app.task
+def reserves(megabytes: int) -> int:
+    """Asks for memory and touches none of it."""
+    with mmap.mmap(-1, megabytes * MEGABYTE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
+        return len(memory)
 
 
 @app.task

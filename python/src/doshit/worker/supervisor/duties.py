@@ -53,6 +53,8 @@ class Promoter:
 
     def wake_in(self, now: float) -> float:
         """Seconds until the next call."""
+        if self._asked:
+            return self.EVERY
         return 0.0 if self._full else max(0.0, self._next - now)
 
 

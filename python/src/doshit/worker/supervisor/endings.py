@@ -44,11 +44,14 @@ class Endings:
         """A run has ended by itself."""
         task, kind, _, payload, stopped = report
         if kind == RETURNED:
-            self._settler.end(task, ("result", "successful", "result-value", payload, *self._extras(task)))
-            return
+            fields = ("result", "successful", "result-value", payload)
+            extras = self._extras(task)
+            return self._settler.end(task, (*fields, *extras) if extras else fields)
         code, reason, trace, again = payload
         if stopped and code in (ErrorCode.TIME_LIMIT, ErrorCode.MEMORY_LIMIT):
             reason = stopped
+        elif code == ErrorCode.MEMORY_LIMIT:  # one allocation, refused before anybody had looked
+            reason = f"memory limit of {self._limit(task):,} bytes would be passed by far; {reason}"
         self._failed(task, code, reason, trace, again)
 
     def died(self, task: Claimed, how: str, child: Child, sequence: int) -> None:
@@ -98,6 +101,8 @@ class Endings:
         """What is kept of a run besides its end; most leave nothing."""
         output = self._close(task.claim)
         usage = self._usage.pop(task.claim, None) if self._usage else None
+        if not output and usage is None:
+            return []
         fields: list[Any] = ["output", output] if output else []
         if usage is not None:
             fields += ["cpu-time", f"{usage[0] / 1e6:.3f}"]

@@ -40,7 +40,7 @@ class Notes:
     def __init__(self, session: Session, keys: Keys, worker: Callable[[], str], cap: int) -> None:
         self._session, self._keys, self._worker, self._cap = session, keys, worker, cap
         self._pages: dict[bytes, _Page] = {}
-        self._next = 0.0
+        self._next = self._listen_at = 0.0
 
     def take(self, told: Iterable[Told]) -> None:
         """Takes what runs told."""
@@ -70,12 +70,15 @@ class Notes:
 
     def listen(self, children: Mapping[int, Child], now: float) -> bool:
         """Reads what long runs write to their descriptors. Is there more at once?"""
+        if now < self._listen_at:
+            return False
         more = False
         for child in children.values():
             if child.slots:
                 self._read_nobodys(child)
             elif len(child.runs) == 1 and child.ready and now - child.progress_at >= _LIVE_AFTER:
                 more = self._read_raw(child, child.runs[child.head]) or more
+        self._listen_at = now if more else now + _LIVE_AFTER / 2
         return more
 
     def _read_raw(self, child: Child, task: Claimed) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from doshit.commands import Claimed
@@ -21,16 +22,24 @@ class Policies:
     def __init__(self, time_cap: float | None, memory_cap: int | None) -> None:
         self._time_cap, self._memory_cap = time_cap, memory_cap
         self._of: Mapping[bytes, Mapping[str, Any]] = {}
+        # Functions of which something is unusual: most tasks are none of theirs, and that is asked of every task.
         self._limited: frozenset[bytes] = frozenset()
+        self._fresh: frozenset[bytes] = frozenset()
+        self._weighed: frozenset[bytes] = frozenset()
+        self._shared: frozenset[bytes] = frozenset()
         self._suspects: dict[bytes, None] = {}
 
     def take(self, policies: Mapping[str, Mapping[str, Any]]) -> None:
         """Takes what a target says of its functions."""
         self._of = {name.encode(): policy for name, policy in policies.items()}
-        capped = self._time_cap is not None or self._memory_cap is not None
-        self._limited = frozenset(
-            name for name, policy in self._of.items() if capped or policy["time_limit"] or policy["memory_limit"]
-        )
+        self._fresh = self._which(lambda policy: policy["fresh"])
+        self._weighed = self._which(lambda policy: self._memory_cap is not None or policy["memory_limit"])
+        timed = self._which(lambda policy: self._time_cap is not None or policy["time_limit"])
+        self._limited = timed | self._weighed
+        self._shared = self._which(lambda policy: policy["is_async"] and not policy["alone"])
+
+    def _which(self, fits: Callable[[Mapping[str, Any]], Any]) -> frozenset[bytes]:
+        return frozenset(name for name, policy in self._of.items() if fits(policy))
 
     def wishes(self, task: Claimed) -> Wishes | None:
         """What is unusual about a run of this task; None for most."""
@@ -41,13 +50,13 @@ class Policies:
         return Wishes(self._time_limit(task), self._memory_limit(task), task.username, task.traceparent)
 
     def _time_limit(self, task: Claimed) -> float | None:
-        own = float(task.time_limit) if task.time_limit else self._policy(task).get("time_limit")
+        own = _said(task.time_limit, self._policy(task).get("time_limit"))
         limits = [limit for limit in (own, self._time_cap) if limit is not None]
         return min(limits, default=None)
 
     def _memory_limit(self, task: Claimed) -> int | None:
-        own = int(task.memory_limit) if task.memory_limit else self._policy(task).get("memory_limit")
-        limits = [limit for limit in (own, self._memory_cap) if limit is not None]
+        own = _said(task.memory_limit, self._policy(task).get("memory_limit"))
+        limits = [int(limit) for limit in (own, self._memory_cap) if limit is not None]
         return min(limits, default=None)
 
     def _policy(self, task: Claimed) -> Mapping[str, Any]:
@@ -55,25 +64,21 @@ class Policies:
 
     def is_alone(self, task: Claimed) -> bool:
         """Must nothing wait behind its run? Only then its memory is its own, and its process can be killed or left."""
-        return self.is_fresh(task) or (
-            bool(task.memory_limit or task.function in self._limited) and self._memory_limit(task) is not None
-        )
+        return bool(task.memory_limit) or task.function in self._weighed or task.function in self._fresh
 
     def is_shared(self, task: Claimed) -> bool:
         """May it run beside others in one process? An `async def` that needs no process of its own."""
-        policy = self._policy(task)
-        return bool(policy.get("is_async")) and not (
-            policy["alone"] or task.id in self._suspects or self.is_alone(task)
-        )
+        return task.function in self._shared and task.id not in self._suspects and not self.is_alone(task)
 
     @property
     def any_shared(self) -> bool:
         """Is there a function whose runs may share a process?"""
-        return any(policy["is_async"] and not policy["alone"] for policy in self._of.values())
+        return bool(self._shared)
 
     @property
     def all_shared(self) -> bool:
-        return all(policy["is_async"] and not policy["alone"] for policy in self._of.values())
+        """Are there no others?"""
+        return len(self._shared) == len(self._of)
 
     def suspect(self, ids: Iterable[bytes]) -> None:
         """One of these ended its process and nobody knows which: next time each gets a process of its own."""
@@ -83,7 +88,7 @@ class Policies:
 
     def is_fresh(self, task: Claimed) -> bool:
         """Does it want a process in which nothing has run?"""
-        return bool(self._policy(task).get("fresh"))
+        return task.function in self._fresh
 
     def retry_in(self, task: Claimed, code: str, again: float | bool | None) -> float | None:
         """Seconds until its next run after a failed one, or None: it has had enough.
@@ -94,21 +99,23 @@ class Policies:
         asked = type(again) is float
         if again is None and code not in policy.get("retry_codes", ()):
             return None
-        retried = _count(task.retried)
-        allowed = int(task.retries) if task.retries else policy.get("retries", 0)
+        retried = _said(task.retried, 0)
+        allowed = _said(task.retries, policy.get("retries", 0))
         if asked and not allowed:
             allowed = _ASKED_MOST
         if retried >= allowed:
             return None
         return float(again) if asked and again is not None and again >= 0 else self._wait(task, retried)
 
-    def _wait(self, task: Claimed, retried: int) -> float:
+    def _wait(self, task: Claimed, retried: float) -> float:
         policy = self._policy(task)
-        first = float(task.retry_delay) if task.retry_delay else policy.get("retry_delay", 1.0)
-        factor = float(task.retry_backoff) if task.retry_backoff else policy.get("retry_backoff", 2.0)
-        return backoff(retried + 1, first, factor, jitter=random.random())
+        first = _said(task.retry_delay, policy.get("retry_delay", 1.0))
+        factor = _said(task.retry_backoff, policy.get("retry_backoff", 2.0))
+        return backoff(int(retried) + 1, first, factor, jitter=random.random())
 
 
-def _count(value: bytes | None) -> int:
-    """A field that only workers write; a stranger may have spoilt it."""
-    return int(value) if value and value.isdigit() and len(value) < 16 else 0
+def _said(value: bytes | None, otherwise: Any) -> Any:
+    """A number of a task's hash. claim has looked at what a producer wrote, but a stranger may write at any time."""
+    if value is None or not re.fullmatch(rb"\d{1,15}(\.\d{0,14})?", value):
+        return otherwise
+    return float(value)

@@ -14,12 +14,12 @@ class Settings:
     """One worker. None: the target's app says, or the default named beside it.
 
     targets: each tasks.py, a module, or module:app; queues: served in this order; concurrency: children (as many as
-    this process may use CPUs); result_ttl: seconds a successful task's hash is kept; unknown_grace: seconds a function that
-    nobody serves may wait for somebody; grace: seconds that runs get to end after a stop was asked for (Docker kills
-    after 10); recycle_runs, recycle_growth: a child is replaced after so many runs, or bytes of growth;
+    this process may use CPUs); result_ttl: seconds a successful task's hash is kept; unknown_grace: seconds a
+    function that nobody serves may wait for somebody; grace: seconds that runs get to end after a stop was asked for
+    (Docker kills after 10); recycle_runs, recycle_growth: a child is replaced after so many runs, or bytes of growth;
     time_limit_cap, memory_limit_cap: no run gets more seconds or bytes than this, whatever it wishes; output_cap:
-    bytes kept of what a run prints, 0: nothing is captured; args_cap, result_cap: bytes that arguments and results may
-    have; async_slots: how many `async def` runs one child does at once.
+    bytes kept of what a run prints, 0: nothing is captured; args_cap, result_cap: bytes that arguments and results
+    may have; async_slots: how many `async def` runs one child does at once.
     """
 
     targets: tuple[str, ...]

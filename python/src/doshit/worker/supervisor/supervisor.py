@@ -206,7 +206,9 @@ class Supervisor:
         if self.settler.waiting() or self.fetcher.has_moved or self._more_output:
             return NAP
         tick = _LIVE_TICK if any(child.runs for child in self.dispatcher.children.values()) else _IDLE_TICK
-        return min(tick, self.dispatcher.wake_in(now), self.limiter.wake_in(now), self.promoter.wake_in(now))
+        if self.session.is_up:
+            tick = min(tick, self.promoter.wake_in(now))
+        return min(tick, self.dispatcher.wake_in(now), self.limiter.wake_in(now))
 
     def _listen(self) -> None:
         """Keeps the watchers in step with connections that come and go."""
