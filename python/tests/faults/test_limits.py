@@ -15,8 +15,6 @@ from faults.tasks import DEAF
 from worker.workers import until
 
 MEGABYTE = 1 << 20
-LIMITS = pytest.mark.xfail(reason="limits are not acted on", strict=False)
-CANCEL = pytest.mark.xfail(reason="cancel is not acted on", strict=False)
 GRACE = 0.5
 """Seconds between the soft form of a limit and the kill."""
 
@@ -24,7 +22,6 @@ GRACE = 0.5
 # Row 7b
 
 
-@LIMITS
 def test_row_07b_a_memory_hog_is_ended_at_its_limit_and_its_neighbours_are_not(scene, figure):
     worker = scene.worker(children=2)
     beside = scene.submit(100, seconds=0.01)
@@ -54,7 +51,6 @@ def test_row_11_a_run_deaf_for_longer_than_the_lease_is_not_run_twice(scene):
     assert scene.attempts(ids) == {"1": 2}
 
 
-@LIMITS
 @pytest.mark.parametrize("how", DEAF)
 def test_row_11_a_time_limit_ends_what_hears_nothing(scene, how, figure):
     worker = scene.worker(children=2)
@@ -79,7 +75,6 @@ def _seconds_between(first: str, last: str) -> float:
 # Row 14
 
 
-@pytest.mark.xfail(reason="what a run leaves behind is not ended with it", strict=False)
 def test_row_14_a_daemonised_grandchild_ends_with_its_run(scene):
     worker = scene.worker(children=2)
     (id,) = scene.submit(1, "daemon")
@@ -133,29 +128,36 @@ def few_processes() -> Iterator[FewProcesses]:
     group.remove()
 
 
-@pytest.mark.xfail(reason="what a run leaves behind is not ended with it", strict=False)
 def test_row_14_a_fork_bomb_is_contained_and_its_worker_goes_on(scene, few_processes):
     worker = scene.worker(children=2)
-    for pid in worker.tree():
+    processes = worker.tree()
+    for pid in processes:
         few_processes.take(pid)
     (id,) = scene.submit(1, "fork_bomb", at_most=200)
     scene.world.ended(id)
     scene.submit(50)
     scene.check()
     assert scene.world.task(id)["result"] == "failed"
-    until(lambda: len(worker.tree()) <= 4, 10, "the processes of the bomb are gone")
+    until(lambda: len(worker.tree()) <= len(processes), 10, "the processes of the bomb are gone")
     assert worker.process.poll() is None
 
 
-def test_row_14_a_flood_of_output_blocks_nothing_and_costs_no_memory(scene, figure):
+@pytest.mark.parametrize("megabytes", [30, pytest.param(1000, marks=[pytest.mark.slow, pytest.mark.timeout(150)])])
+def test_row_14_a_flood_of_output_blocks_nothing_and_costs_no_memory(scene, tmp_path, figure, megabytes):
     worker = scene.worker(children=2)
     begun = time.monotonic()
-    ids = scene.submit(1, "flood", megabytes=1000)
-    ids += scene.submit(50)
-    scene.check(50)
-    scene.ran_once(ids)
-    figure(f"1 GB of output passed in {time.monotonic() - begun:.1f} s")
+    (flood,) = scene.submit(1, "flood", megabytes=megabytes)
+    ids = scene.submit(50)
+    scene.world.all_ended(ids)
+    beside = time.monotonic() - begun
+    scene.check(120)
+    scene.ran_once([flood, *ids])
     assert worker.process.poll() is None
+    figure(
+        f"{megabytes} MB of output passed in {time.monotonic() - begun:.1f} s; 50 others beside it in {beside:.1f} s"
+    )
+    for log in tmp_path.glob("*.log"):
+        os.truncate(log, 0)  # it has all of it, and pytest keeps files
 
 
 def test_row_14_a_worker_ends_though_its_run_ignores_it(scene):
@@ -182,7 +184,6 @@ def is_cancelled(scene: Scene, id: str, seconds: float = 10) -> bool:
     return (task["result"], task.get("error-code")) == ("failed", "cancelled")
 
 
-@CANCEL
 def test_row_27_a_pending_task_is_cancelled_and_never_runs(scene, shut_gate):
     scene.worker(children=1)
     (holding,) = scene.submit(1, "hold", gate=str(shut_gate))
@@ -203,7 +204,6 @@ def shut_gate(tmp_path: Path) -> Path:
     return tmp_path / "open"
 
 
-@CANCEL
 def test_row_27_a_scheduled_task_is_cancelled_and_never_runs(scene):
     scene.worker(children=1)
     id = scene.submit_one(options={"delay": 3600})
@@ -213,7 +213,6 @@ def test_row_27_a_scheduled_task_is_cancelled_and_never_runs(scene):
     scene.check()
 
 
-@CANCEL
 def test_row_27_between_fetch_and_claim_it_is_cancelled_or_ends_as_cancelled(scene):
     """A stopped worker's wait has moved the id; another worker hears the cancel."""
     scene.worker("elsewhere", children=1)
@@ -229,7 +228,6 @@ def test_row_27_between_fetch_and_claim_it_is_cancelled_or_ends_as_cancelled(sce
     scene.check()
 
 
-@CANCEL
 @pytest.mark.parametrize("how", ["sleeps", *DEAF])
 def test_row_27_a_running_task_is_cancelled_even_if_it_hears_nothing(scene, how):
     worker = scene.worker(children=2)
@@ -246,7 +244,6 @@ def test_row_27_a_running_task_is_cancelled_even_if_it_hears_nothing(scene, how)
     assert worker.process.poll() is None
 
 
-@CANCEL
 def test_row_27_a_finished_and_an_unknown_task_are_left_as_they_are(scene):
     scene.worker(children=1)
     (id,) = scene.submit(1)
@@ -261,7 +258,6 @@ def test_row_27_a_finished_and_an_unknown_task_are_left_as_they_are(scene):
     assert scene.world.task(after)["result"] == "successful"
 
 
-@CANCEL
 def test_row_27_a_cancel_never_hits_the_next_run(scene, shut_gate, rng):
     """Cancels race with the ends of short runs: whoever is not cancelled runs once and well."""
     scene.worker(children=2)
@@ -277,7 +273,6 @@ def test_row_27_a_cancel_never_hits_the_next_run(scene, shut_gate, rng):
     scene.ran_once(spared)
 
 
-@CANCEL
 def test_row_27_the_waiter_of_a_cancelled_run_is_answered_within_a_second(scene, figure):
     scene.worker(children=2)
     taken = []

@@ -93,7 +93,6 @@ def test_row_01_a_killed_child(scene, by_library, shut, figure):
     assert seen < SEEN
 
 
-@pytest.mark.xfail(reason="retries are not acted on", strict=False)
 def test_row_01_a_killed_child_of_a_task_with_retries_runs_again(scene, shut):
     scene.worker(children=2)
     options = {"retries": 2, "retry_delay": 0.1}

@@ -403,12 +403,13 @@ def says_bytes(hexed: str) -> None:
 
 
 @app.task
-def says_in_pieces(text: str, size: int) -> None:
+def says_in_pieces(text: str, size: int, gate: str) -> None:
     """Through the descriptor, in pieces that cut characters, each for itself."""
     data = text.encode()
     for at in range(0, len(data), size):
         os.write(1, data[at : at + size])
         time.sleep(0.02)
+    hold.function(gate)
 
 
 @app.task

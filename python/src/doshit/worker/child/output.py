@@ -6,6 +6,7 @@ pipes that the supervisor reads while a run is long, and this child when a run e
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import os
@@ -20,6 +21,7 @@ _LINES_AT_ONCE = 100  # lines of a run that are told each by itself; then they a
 _GATHERED = 4096  # characters that are told together at the latest
 _GATHERED_FOR = 0.05  # seconds that they may wait for more
 _RAW_READ = 1 << 16
+_RAW_READS = 16  # at a run's end; what a process that it left behind goes on writing has no end
 
 Tell = Callable[[int, str, str], None]
 
@@ -44,9 +46,9 @@ class _Page:
     def is_due(self, now: float) -> bool:
         if not self.text:
             return False
-        if self.lines < _LINES_AT_ONCE:
-            return "\n" in self.text
-        return len(self.text) >= _GATHERED or now - self.told_at >= _GATHERED_FOR
+        if len(self.text) >= _GATHERED:
+            return True
+        return "\n" in self.text if self.lines < _LINES_AT_ONCE else now - self.told_at >= _GATHERED_FOR
 
 
 class Output:
@@ -60,6 +62,8 @@ class Output:
         self._pages: dict[tuple[int, str], _Page] = {}
         self._spent: dict[int, int] = {}
         self._raw: RawPipes | None = None
+        self._beyond = 2  # where text of no run goes
+        self._is_copy = False
         self._written: Callable[[], bool] = lambda: False
 
     def take_over(self, raw: RawPipes, drains: bool) -> None:
@@ -67,7 +71,9 @@ class Output:
 
         drains: what comes through the pipes belongs to the one run there is. Of many at once nobody knows whose it is.
         """
-        self._raw = raw if drains else None
+        if drains:
+            self._raw, self._beyond = raw, os.dup(2)
+        os.register_at_fork(after_in_child=self._in_copy)
         for stream, mine, number in zip(STREAMS, (raw.write_out, raw.write_err), (1, 2), strict=True):
             getattr(sys, stream).flush()
             os.dup2(mine, number)
@@ -80,11 +86,16 @@ class Output:
             if root.level == logging.WARNING:
                 root.setLevel(logging.INFO)
 
+    def _in_copy(self) -> None:
+        """A copy of this process, forked by a run, writes to the descriptors: the channel is for one speaker."""
+        self._is_copy = True
+        self._pages.clear()
+
     def write(self, stream: str, text: str) -> None:
         """Takes text of whichever run is asking. Text of no run goes where it would have gone."""
         run = self._running()
-        if not run:
-            os.write(2, text.encode("utf-8", "backslashreplace"))
+        if not run or self._is_copy:
+            _write_all(self._beyond if not run else 1 if stream == "stdout" else 2, text)
             return
         page = self._pages.get((run, stream))
         if page is None:
@@ -125,11 +136,28 @@ class Output:
 
     def _drain(self, run: int, raw: RawPipes) -> None:
         for stream, fd in zip(STREAMS, (raw.read_out, raw.read_err), strict=True):
-            try:
-                while data := os.read(fd, _RAW_READ):
-                    self._pass_on(run, stream, data.decode("utf-8", "backslashreplace"))
-            except BlockingIOError:
-                continue
+            self._pass_on(run, stream, _read_all(fd).decode("utf-8", "backslashreplace"))
+
+    def discard(self) -> None:
+        """Drops what came through the pipes since the last run ended: it is no run's."""
+        if self._raw is not None:
+            for fd in (self._raw.read_out, self._raw.read_err):
+                _read_all(fd)
+
+
+def _write_all(fd: int, text: str) -> None:
+    data = text.encode("utf-8", "backslashreplace")
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+def _read_all(fd: int) -> bytes:
+    """What is in a pipe now."""
+    found = bytearray()
+    with contextlib.suppress(BlockingIOError):
+        for _ in range(_RAW_READS):
+            found += os.read(fd, _RAW_READ)
+    return bytes(found)
 
 
 def _watch(*pipes: int) -> Callable[[], bool]:
@@ -159,6 +187,9 @@ class _Caught(io.TextIOBase):
 
     def flush(self) -> None:
         self._output.flush(self._stream)
+
+    def reconfigure(self, **options: object) -> None:
+        """Takes what io.TextIOWrapper takes, since programs call it; there is nothing to set."""
 
     def fileno(self) -> int:
         return self._number

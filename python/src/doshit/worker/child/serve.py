@@ -69,14 +69,14 @@ class Child:
     def serve(self) -> None:
         """Returns when the supervisor has closed the pipe, or this child is worn."""
         adopt_orphans()
-        if self._terms.output_cap:
-            self._output.take_over(RawPipes(*self._descriptors[3:]), drains=not self._is_many)
         try:
             for hook in self._app.child_start_hooks:
                 hook()
         except BaseException:  # whatever a hook raises is told to the supervisor
             self._outbox.send((0, BROKEN, 0, traceback.format_exc()))
             return
+        if self._terms.output_cap:  # not before the hooks: what they write is no run's, and they may set up logging
+            self._output.take_over(RawPipes(*self._descriptors[3:]), drains=not self._is_many)
         set_progress_sink(lambda told: self._outbox.send((self._running(), PROGRESS, 0, told)))
         signal.signal(signal.SIGUSR2, lambda number, frame: self._heed())
         self._outbox.send((0, READY, 0, None))
@@ -99,7 +99,7 @@ class Child:
             self._runner.stop(sequence, why)
 
     def _run_until_worn(self) -> None:
-        served, size, tidy = 0, resident_bytes(), Tidy()
+        served, size, tidy = 0, resident_bytes(), Tidy(self._output.discard)
         runner, output, send = self._runner, self._output, self._outbox.send
         while (sequence := self._next_token()) is not None:
             job = self._job(sequence)

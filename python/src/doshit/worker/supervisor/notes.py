@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -17,6 +18,7 @@ from doshit.worker.supervisor.session import Refused, Session
 from doshit.worker.wire import OUTPUT, PROGRESS
 
 log = logging.getLogger("doshit.worker")
+_decoder = codecs.getincrementaldecoder("utf-8")
 
 _EVERY = 0.1  # seconds between two calls for what runs tell meanwhile
 _LIVE_AFTER = 0.05  # seconds of one run after which its descriptors are read while it goes on
@@ -24,12 +26,13 @@ _READS = 16  # of 64 KiB, from one child and turn
 
 
 class _Page:
-    """What one run has told and Redis has not heard. captured: bytes of output so far."""
+    """What one run has told and Redis has not heard. captured: bytes of output so far; decoders: of its raw streams."""
 
-    __slots__ = ("captured", "entries", "progress", "task")
+    __slots__ = ("captured", "decoders", "entries", "progress", "task")
 
     def __init__(self, task: Claimed) -> None:
         self.task, self.captured = task, 0
+        self.decoders: dict[str, codecs.IncrementalDecoder] = {}
         self.progress: bytes | str = ""
         self.entries: list[Entry] = []
 
@@ -41,18 +44,23 @@ class Notes:
         self._session, self._keys, self._worker, self._cap = session, keys, worker, cap
         self._pages: dict[bytes, _Page] = {}
         self._next = self._listen_at = 0.0
+        self._told_on = -1
 
     def take(self, told: Iterable[Told]) -> None:
         """Takes what runs told."""
         for task, kind, payload in told:
-            page = self._pages.get(task.claim)
-            if page is None:
-                page = self._pages[task.claim] = _Page(task)
+            page = self._page(task)
             if kind == PROGRESS:
                 page.progress = payload
             elif kind == OUTPUT:
                 stream, micros, text = payload
                 self._write(page, stream, micros, text)
+
+    def _page(self, task: Claimed) -> _Page:
+        page = self._pages.get(task.claim)
+        if page is None:
+            page = self._pages[task.claim] = _Page(task)
+        return page
 
     def _write(self, page: _Page, stream: str, micros: int, text: str) -> None:
         data = text.encode("utf-8", "backslashreplace")
@@ -69,32 +77,43 @@ class Notes:
             log.info("task %s %s: %s", page.task.id.decode(errors="backslashreplace"), stream, line)
 
     def listen(self, children: Mapping[int, Child], now: float) -> bool:
-        """Reads what long runs write to their descriptors. Is there more at once?"""
+        """Reads what long runs write to their descriptors. Was there any? Then more may come soon."""
         if now < self._listen_at:
             return False
         more = False
         for child in children.values():
             if child.slots:
-                self._read_nobodys(child)
+                more = self._read_nobodys(child) or more
             elif len(child.runs) == 1 and child.ready and now - child.progress_at >= _LIVE_AFTER:
                 more = self._read_raw(child, child.runs[child.head]) or more
         self._listen_at = now if more else now + _LIVE_AFTER / 2
         return more
 
     def _read_raw(self, child: Child, task: Claimed) -> bool:
-        for _ in range(_READS):
+        for nth in range(_READS):
             found = child.read_raw()
             if not found:
-                return False
-            at = time.time_ns() // 1000
-            self.take((task, OUTPUT, (stream, at, data.decode("utf-8", "backslashreplace"))) for stream, data in found)
+                return nth > 0
+            for stream, data in found:
+                self._write_raw(self._page(task), stream, data)
         return True
 
-    def _read_nobodys(self, child: Child) -> None:
+    def _write_raw(self, page: _Page, stream: str, data: bytes) -> None:
+        if page.captured > self._cap:
+            page.captured += len(data)
+            return
+        if stream not in page.decoders:
+            page.decoders[stream] = _decoder(errors="backslashreplace")
+        if text := page.decoders[stream].decode(data):
+            self._write(page, stream, time.time_ns() // 1000, text)
+
+    def _read_nobodys(self, child: Child) -> bool:
         """What C code writes beside many runs is no one's: it goes to the log."""
-        for stream, data in child.read_raw():
+        found = child.read_raw()
+        for stream, data in found:
             for line in data.decode("utf-8", "backslashreplace").splitlines():
                 log.info("child %d %s: %s", child.number, stream, line)
+        return bool(found)
 
     def tick(self, now: float) -> None:
         """Sends what runs have told meanwhile."""
@@ -118,7 +137,10 @@ class Notes:
         for page in pages:
             page.entries, page.progress = [], ""
         call = note(self._keys, self._worker(), notes, keep=FAILED_TTL, output_cap=self._cap)
-        self._session.call(call, self._heard)
+        # Whole on each new connection: a script that is not there yet would be sent again behind the end of the run.
+        made = self._session.link.made
+        self._session.call(call if made == self._told_on else call.eval(), self._heard)
+        self._told_on = made
 
     def _heard(self, reply: list[str] | Refused) -> None:
         if isinstance(reply, Refused):

@@ -1,0 +1,154 @@
+"""Workers that are gone, or hear nothing: what they held runs at once where that is certain, and never twice at once."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from worker.standing import standing
+from worker.tasks_limits import begun
+from worker.workers import until
+
+
+@pytest.fixture
+def gate(tmp_path):
+    gate = tmp_path / "gate"
+    yield gate
+    gate.touch()
+
+
+@pytest.fixture
+def stage(server, tmp_path):
+    with standing(server, tmp_path, worker=False) as stage:
+        yield stage
+
+
+def held(stage, gate, runs=1):
+    id = stage.start("hold", gate=str(gate))
+    until(lambda: len(begun(gate)) >= runs, what="it has begun")
+    return id
+
+
+def name_of(stage, worker):
+    (name,) = [id for id in stage.workers() if f"-{worker.pid}-".encode() in id]
+    return name.decode()
+
+
+def test_what_a_killed_worker_of_this_host_held_runs_again_without_waiting_for_its_lease(stage, gate):
+    victim = stage.begin_worker()
+    name = name_of(stage, victim)
+    id = held(stage, gate)
+    victim.kill()
+    lease = stage.client.zscore(stage.key("workers"), name)
+    successor = stage.begin_worker()
+    until(lambda: len(begun(gate)) == 2, 20, "it runs again")
+    seconds, micros = stage.client.time()
+    assert seconds * 1000 + micros / 1000 < lease, "the lease of the dead one was not over"
+    assert f"worker {name} of this host is gone" in successor.log()
+    gate.touch()
+    stage.value(id)
+    assert (stage.task(id)["attempts"], stage.task(id)["lost"]) == ("2", "1")
+
+
+def test_a_worker_that_lives_is_not_taken_for_gone(stage, gate):
+    first = stage.begin_worker()
+    id = held(stage, gate)
+    second = stage.begin_worker()
+    assert stage.value(stage.start("echo", text=1)) == 1
+    assert "is gone" not in second.log()
+    assert first.process.poll() is None
+    gate.touch()
+    stage.value(id)
+    assert stage.task(id)["attempts"] == "1"
+
+
+@pytest.mark.parametrize("other", ["boot", "pidns", None])
+def test_a_worker_of_another_host_or_one_that_says_nothing_is_left_to_its_lease(stage, other):
+    about = {"boot": "x", "pidns": "x", "pid": "1", "born": "1"}
+    first = stage.begin_worker()
+    real = stage.client.hgetall(stage.key("worker", name_of(stage, first)))
+    about |= {name: real[name.encode()].decode() for name in ("boot", "pidns") if name != other}
+    if other is None:
+        del about["born"]
+    stage.client.hset(stage.key("worker", "elsewhere"), mapping=about)
+    stage.client.zadd(stage.key("workers"), {"elsewhere": 4e12})
+    second = stage.begin_worker()
+    assert stage.value(stage.start("echo", text=1)) == 1
+    assert "elsewhere" not in second.log()
+    assert stage.client.zscore(stage.key("workers"), "elsewhere") == 4e12
+
+
+def about_like(stage, worker, **other):
+    real = stage.client.hgetall(stage.key("worker", name_of(stage, worker)))
+    same = {name: real[name.encode()].decode() for name in ("boot", "pidns")}
+    stage.client.hset(stage.key("worker", "claimed-dead"), mapping={**same, **other})
+    stage.client.zadd(stage.key("workers"), {"claimed-dead": 4e12})
+
+
+@pytest.mark.parametrize("pid", ["-1", "0", "", "\u0663", "1e3", "99999999999999999999", "../1"])
+def test_a_strange_pid_is_no_reason_to_fall(stage, pid):
+    first = stage.begin_worker()
+    about_like(stage, first, pid=pid, born="12")
+    second = stage.begin_worker()
+    assert stage.value(stage.start("echo", text=1)) == 1
+    assert "Traceback" not in second.log()
+    assert second.process.poll() is first.process.poll() is None
+
+
+def test_a_pid_that_is_another_process_by_now_is_gone(stage):
+    first = stage.begin_worker()
+    about_like(stage, first, pid=str(os.getpid()), born="12")
+    second = stage.begin_worker()
+    until(lambda: "claimed-dead of this host is gone" in second.log(), 10)
+    until(lambda: stage.client.zscore(stage.key("workers"), "claimed-dead") == -1, 10)
+
+
+def test_a_killed_worker_that_nobody_has_waited_for_is_gone(stage, gate, server):
+    """Its parent sleeps: it stays in the process table as a zombie."""
+    first = stage.begin_worker()
+    keeper = subprocess.Popen(
+        [sys.executable, "-c", "import os, time\npid = os.fork()\nif pid == 0: os._exit(0)\nprint(pid, flush=True); time.sleep(60)"],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert keeper.stdout is not None
+        zombie = keeper.stdout.readline().strip()
+        until(lambda: open(f"/proc/{zombie}/stat").read().rpartition(")")[2].split()[0] == "Z")
+        born = open(f"/proc/{zombie}/stat").read().rpartition(")")[2].split()[19]
+        about_like(stage, first, pid=zombie, born=born)
+        second = stage.begin_worker()
+        until(lambda: "claimed-dead of this host is gone" in second.log(), 10)
+    finally:
+        keeper.kill()
+        keeper.communicate()
+
+
+def test_a_worker_list_of_the_wrong_type_is_no_reason_to_fall(stage):
+    stage.client.set(stage.key("worker", "strange"), "text")
+    stage.client.zadd(stage.key("workers"), {"strange": 4e12, b"\xff\xfe": 4e12})
+    worker = stage.begin_worker()
+    assert stage.value(stage.start("echo", text=1)) == 1
+    assert "Traceback" not in worker.log()
+
+
+@pytest.mark.timeout(90)
+def test_a_worker_that_hears_nothing_for_longer_than_its_lease_ends_its_runs(stage, gate, start_proxy):
+    """Silence, not refusal: the connection stands and brings nothing. The other worker has the task meanwhile."""
+    proxy = start_proxy(stage.url)
+    deaf = stage.begin_worker(url=proxy.url)
+    id = held(stage, gate)
+    own = int(begun(gate)[0])
+    proxy.hold()
+    until(lambda: "no sign of Redis for 15 s" in deaf.log(), 40, "the runs of the deaf worker are ended")
+    until(lambda: not os.path.exists(f"/proc/{own}"), 5, "its process is gone")
+    proxy.release()
+    stage.begin_worker()
+    gate.touch()
+    stage.value(id)
+    until(lambda: len(stage.workers()) == 2, what="it is back")
+    assert deaf.process.poll() is None
+    stage.at_rest()
+    deaf.signal(signal.SIGTERM)
+    assert deaf.wait() == 0
