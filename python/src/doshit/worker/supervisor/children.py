@@ -56,7 +56,7 @@ def _is_good(kind: int, payload: Any) -> bool:
         )
     if kind == OUTPUT:
         stream, at, text = payload
-        return stream in ("stdout", "stderr", "log") and type(at) is int and type(text) is str
+        return stream in ("stdout", "stderr", "log") and type(at) is int and type(text) in (str, bytes)
     if kind == USAGE:
         micros, peak = payload
         return type(micros) is int and type(peak) is int
