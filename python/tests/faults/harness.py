@@ -132,10 +132,10 @@ class Scene:
         self.accepted.append(id)
         return id
 
-    def submit_unsurely(self, count: int, function: str = "work", **args: Any) -> list[str]:
+    def submit_unsurely(self, count: int, function: str, options: dict[str, Any], **args: Any) -> list[str]:
         """Like submit, at a moment when Redis may be away: what was not acknowledged is unsure."""
         given = {"ledger": str(self.ledger), **args}
-        jobs = [self.app.job(function, given) for _ in range(count)]
+        jobs = [self.app.job(function, given, **options) for _ in range(count)]
         ids = [job.id for job in jobs]
         try:
             self.app.enqueue_many(jobs)
@@ -255,8 +255,8 @@ class Scene:
         workers = {id.decode() for id in self.world.client.zrange(self.world.key("workers"), 0, -1)}
         known |= ids | {self.world.key("worker", id) for id in workers}
         found = {key.decode() for key in self.world.client.scan_iter(self.world.key("*"), count=1000)}
-        # Catalogs and the hashes of dead workers fade by themselves.
-        fading = (self.world.key("catalog", ""), self.world.key("worker", ""))
+        # Catalogs, the hashes of dead workers and what they were asked to stop fade by themselves.
+        fading = tuple(self.world.key(name, "") for name in ("catalog", "worker", "stop"))
         return {key for key in found - known if not (key.startswith(fading) and self.world.client.pttl(key) > 0)}
 
     def _assert_flat(self) -> None:

@@ -73,7 +73,7 @@ class Stage(World):
 
 @contextmanager
 def standing(server: EmbeddedServer, folder: Path, worker: bool = True, **more: Any) -> Iterator[Stage]:
-    """A stage, with a worker on it unless told otherwise. Its workers end with it, and fail the test by what they leave."""
+    """A stage, with a worker on it unless told otherwise. Its workers end with it."""
     with redis.Redis.from_url(server.url, protocol=2) as client, ExitStack() as stack:
         stage = Stage(client, f"stage-{uuid.uuid4().hex[:12]}", server.url, folder, stack)
         if worker:

@@ -63,7 +63,7 @@ def test_very_many_words_of_progress_cost_the_run_nothing_it_would_notice(stage)
 
 @pytest.mark.parametrize("way", ["print", "lines", "no newline", "subprocess"])
 def test_a_flood_is_cut_and_stops_no_run(stage, way):
-    id = stage.start("floods", way=way, megabytes=300 if way == "subprocess" else 30)
+    id = stage.start("floods", way=way, megabytes=100 if way == "subprocess" else 20)
     assert stage.value(id) == "done"
     assert 1000 < len(stage.text(id)) <= 70_000
     assert stage.client.xlen(stage.key("log", id)) <= 1100

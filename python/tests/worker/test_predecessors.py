@@ -1,4 +1,4 @@
-"""Workers that are gone, or hear nothing: what they held runs at once where that is certain, and never twice at once."""
+"""Workers that are gone, or hear nothing: what they held runs at once where that is certain."""
 
 import os
 import signal
@@ -10,6 +10,8 @@ import pytest
 from worker.standing import standing
 from worker.tasks_limits import begun
 from worker.workers import until
+
+FAR = 4e12
 
 
 @pytest.fixture
@@ -64,65 +66,55 @@ def test_a_worker_that_lives_is_not_taken_for_gone(stage, gate):
     assert stage.task(id)["attempts"] == "1"
 
 
-@pytest.mark.parametrize("other", ["boot", "pidns", None])
-def test_a_worker_of_another_host_or_one_that_says_nothing_is_left_to_its_lease(stage, other):
-    about = {"boot": "x", "pidns": "x", "pid": "1", "born": "1"}
+def stranger(stage, name, like, **about):
+    """A registered worker that is none, with the boot and pid namespace of this one unless told otherwise."""
+    real = stage.client.hgetall(stage.key("worker", name_of(stage, like)))
+    same = {field: real[field.encode()].decode() for field in ("boot", "pidns")}
+    stage.client.hset(stage.key("worker", name), mapping={**same, **about})
+    stage.client.zadd(stage.key("workers"), {name: FAR})
+
+
+def test_who_cannot_be_judged_from_here_is_left_to_its_lease(stage):
     first = stage.begin_worker()
-    real = stage.client.hgetall(stage.key("worker", name_of(stage, first)))
-    about |= {name: real[name.encode()].decode() for name in ("boot", "pidns") if name != other}
-    if other is None:
-        del about["born"]
-    stage.client.hset(stage.key("worker", "elsewhere"), mapping=about)
-    stage.client.zadd(stage.key("workers"), {"elsewhere": 4e12})
+    stranger(stage, "other-boot", first, boot="x", pid="1", born="1")
+    stranger(stage, "other-namespace", first, pidns="x", pid="1", born="1")
+    stranger(stage, "of-an-older-version", first, pid="1")
+    for nth, pid in enumerate(["-1", "0", "", "\u0663", "1e3", "9" * 20, "../1"]):
+        stranger(stage, f"strange-pid-{nth}", first, pid=pid, born="12")
+    stranger(stage, "that-is-it", first, pid=str(os.getpid()), born="12")
     second = stage.begin_worker()
-    assert stage.value(stage.start("echo", text=1)) == 1
-    assert "elsewhere" not in second.log()
-    assert stage.client.zscore(stage.key("workers"), "elsewhere") == 4e12
-
-
-def about_like(stage, worker, **other):
-    real = stage.client.hgetall(stage.key("worker", name_of(stage, worker)))
-    same = {name: real[name.encode()].decode() for name in ("boot", "pidns")}
-    stage.client.hset(stage.key("worker", "claimed-dead"), mapping={**same, **other})
-    stage.client.zadd(stage.key("workers"), {"claimed-dead": 4e12})
-
-
-@pytest.mark.parametrize("pid", ["-1", "0", "", "\u0663", "1e3", "99999999999999999999", "../1"])
-def test_a_strange_pid_is_no_reason_to_fall(stage, pid):
-    first = stage.begin_worker()
-    about_like(stage, first, pid=pid, born="12")
-    second = stage.begin_worker()
+    until(lambda: "that-is-it of this host is gone" in second.log(), 10, "all were looked at")
+    until(lambda: stage.client.zscore(stage.key("workers"), "that-is-it") == -1, 10)
+    for name in ("other-boot", "other-namespace", "of-an-older-version"):
+        assert stage.client.zscore(stage.key("workers"), name) == FAR
     assert stage.value(stage.start("echo", text=1)) == 1
     assert "Traceback" not in second.log()
     assert second.process.poll() is first.process.poll() is None
 
 
-def test_a_pid_that_is_another_process_by_now_is_gone(stage):
-    first = stage.begin_worker()
-    about_like(stage, first, pid=str(os.getpid()), born="12")
-    second = stage.begin_worker()
-    until(lambda: "claimed-dead of this host is gone" in second.log(), 10)
-    until(lambda: stage.client.zscore(stage.key("workers"), "claimed-dead") == -1, 10)
+ZOMBIE = """
+import os, time
+pid = os.fork()
+if pid == 0:
+    os._exit(0)
+os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+print(pid, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19], flush=True)
+time.sleep(60)
+"""
 
 
-def test_a_killed_worker_that_nobody_has_waited_for_is_gone(stage, gate, server):
-    """Its parent sleeps: it stays in the process table as a zombie."""
+def test_a_killed_worker_that_its_parent_has_not_waited_for_is_gone(stage):
     first = stage.begin_worker()
-    keeper = subprocess.Popen(
-        [sys.executable, "-c", "import os, time\npid = os.fork()\nif pid == 0: os._exit(0)\nprint(pid, flush=True); time.sleep(60)"],
-        stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    try:
-        assert keeper.stdout is not None
-        zombie = keeper.stdout.readline().strip()
-        until(lambda: open(f"/proc/{zombie}/stat").read().rpartition(")")[2].split()[0] == "Z")
-        born = open(f"/proc/{zombie}/stat").read().rpartition(")")[2].split()[19]
-        about_like(stage, first, pid=zombie, born=born)
-        second = stage.begin_worker()
-        until(lambda: "claimed-dead of this host is gone" in second.log(), 10)
-    finally:
-        keeper.kill()
-        keeper.communicate()
+    words = [sys.executable, "-c", f"from pathlib import Path\n{ZOMBIE}"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        pid, born = parent.stdout.readline().split()
+        stranger(stage, "zombie", first, pid=pid, born=born)
+        try:
+            second = stage.begin_worker()
+            until(lambda: "zombie of this host is gone" in second.log(), 10)
+        finally:
+            parent.kill()
 
 
 def test_a_worker_list_of_the_wrong_type_is_no_reason_to_fall(stage):

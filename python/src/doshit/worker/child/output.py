@@ -23,7 +23,7 @@ _GATHERED_FOR = 0.05  # seconds that they may wait for more
 _RAW_READ = 1 << 16
 _RAW_READS = 16  # at a run's end; what a process that it left behind goes on writing has no end
 
-Tell = Callable[[int, str, str], None]
+Tell = Callable[[int, str, str | bytes], None]
 
 
 class RawPipes(NamedTuple):
@@ -52,7 +52,7 @@ class _Page:
 
 
 class Output:
-    """Everything that the runs of this child write. tell(sequence number, stream, text) passes it on.
+    """Everything that the runs of this child write. tell(sequence number, stream, text or raw bytes) passes it on.
 
     running: the sequence number of the run that is asking, 0 for none; cap: bytes of one run that are passed on.
     """
@@ -115,7 +115,7 @@ class Output:
         text, page.text, page.told_at = page.text, "", time.monotonic()
         self._pass_on(run, stream, text)
 
-    def _pass_on(self, run: int, stream: str, text: str) -> None:
+    def _pass_on(self, run: int, stream: str, text: str | bytes) -> None:
         spent = self._spent.get(run, 0)
         room = self._cap + 1 - spent  # one more than is kept, so that the supervisor can say that there was more
         if not text or room <= 0:
@@ -136,7 +136,7 @@ class Output:
 
     def _drain(self, run: int, raw: RawPipes) -> None:
         for stream, fd in zip(STREAMS, (raw.read_out, raw.read_err), strict=True):
-            self._pass_on(run, stream, _read_all(fd).decode("utf-8", "backslashreplace"))
+            self._pass_on(run, stream, _read_all(fd))
 
     def discard(self) -> None:
         """Drops what came through the pipes since the last run ended: it is no run's."""

@@ -85,9 +85,10 @@ class Child:
         else:
             self._run_until_worn()
 
-    def _tell(self, sequence: int, stream: str, text: str) -> None:
-        told = (stream, time.time_ns() // 1000, text.encode("utf-8", "backslashreplace").decode())
-        self._outbox.send((sequence, OUTPUT, 0, told))
+    def _tell(self, sequence: int, stream: str, text: str | bytes) -> None:
+        if isinstance(text, str):
+            text = text.encode("utf-8", "backslashreplace").decode()
+        self._outbox.send((sequence, OUTPUT, 0, (stream, time.time_ns() // 1000, text)))
 
     def _heed(self) -> None:
         """Reads the orders that have come. One that names another run than the present one came too late."""

@@ -11,6 +11,7 @@ from doshit.worker.supervisor.estimate import BATCH_WORTH, Estimate
 from doshit.worker.supervisor.policies import Policies
 
 STEAL_AFTER = 0.002  # seconds a run lasts before what waits behind it goes to an idle child
+SHARED_MOST = 16  # tasks that wait for a slot before nothing more is claimed: what is behind them may be for others
 HAND_BACK_AFTER = 0.1  # seconds that all children are stuck before what waits goes back to Redis
 
 
@@ -27,12 +28,15 @@ class Dispatcher:
         self.on_used: Callable[[Child], None] = lambda child: None
         self.ready: deque[Claimed] = deque()
         self.shared: deque[Claimed] = deque()
+        self._shared_lately = 0
         self.children: dict[int, Child] = {}
         self.estimate = Estimate()
 
     def add(self, tasks: Iterable[Claimed]) -> None:
+        before = len(self.shared)
         for task in tasks:
             (self.shared if self._policies.is_shared(task) else self.ready).append(task)
+        self._shared_lately = len(self.shared) - before
 
     def put_back(self, tasks: Iterable[Claimed]) -> None:
         """Takes tasks back that were ready before, oldest first: they are the next."""
@@ -45,6 +49,11 @@ class Dispatcher:
 
     def outstanding(self) -> int:
         return len(self.ready) + len(self.shared) + sum(len(child.runs) for child in self.children.values())
+
+    def queued(self) -> int:
+        """How many of these wait for an ordinary child, or are with one: slots hold as much as they like beside them."""
+        given = sum(len(child.runs) for child in self.children.values() if not child.slots)
+        return len(self.ready) + len(self.shared) + given
 
     def ids(self) -> set[bytes]:
         """The ids of all that."""
@@ -66,13 +75,18 @@ class Dispatcher:
         return sum(child.idle for child in self.children.values())
 
     def room(self, now: float) -> int:
-        """How many more tasks may be claimed: two batches a child when runs are short, so that none waits for Redis."""
+        """How many more tasks may be claimed: two batches a child when runs are short, so that none waits for Redis.
+
+        A claim cannot choose by function, so what it brings must find an ordinary child; as many as lately were for the
+        slots may come beside that.
+        """
         if self._policies.all_shared:
             return self._free_slots()
         batch = self.estimate.batch()
         flowing = self._flowing(now)
-        held = len(self.ready) + len(self.shared) + sum(len(child.runs) for child in flowing)
-        return max(0, len(flowing) * (batch if batch == 1 else 2 * batch) - held)
+        held = len(self.ready) + max(0, len(self.shared) - SHARED_MOST) + sum(len(child.runs) for child in flowing)
+        room = max(0, len(flowing) * (batch if batch == 1 else 2 * batch) - held)
+        return room + min(self._shared_lately, self._free_slots()) if room else 0
 
     def dispatch(self, now: float) -> None:
         """Hands ready tasks out, fairly among the children that have room."""

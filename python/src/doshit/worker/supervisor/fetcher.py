@@ -73,7 +73,7 @@ class Fetcher:
     def _may_claim(self, room: int, now: float) -> bool:
         if not room or self.drained or now < self._not_before or self.in_flight >= _IN_FLIGHT:
             return False
-        return room >= _WORTH_A_CALL or room * 2 >= self._dispatcher.outstanding()
+        return room >= _WORTH_A_CALL or room * 2 >= self._dispatcher.queued()
 
     def _claim(self, room: int, now: float) -> None:
         moved, self._moved = self._moved, []

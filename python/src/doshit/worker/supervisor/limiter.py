@@ -14,6 +14,7 @@ from doshit.worker.wire import CANCELLED, MEMORY, TIME, Wishes
 
 GRACE = 0.5  # seconds to end from within
 MEMORY_GRACE = 0.2  # the same for memory, which goes on growing
+_AGAIN = 1.0  # seconds from a kill to the next: one that sits in the kernel dies when it comes out
 _SAMPLE = 0.025  # seconds between two looks at the memory of a run with a limit
 
 CODES = {TIME: ErrorCode.TIME_LIMIT, MEMORY: ErrorCode.MEMORY_LIMIT, CANCELLED: ErrorCode.CANCELLED}
@@ -55,8 +56,12 @@ class Limiter:
 
     def _insist(self, child: Child, now: float) -> None:
         """Kills a child whose run was told to end and has not: it may sit in C, hold the GIL or be deaf to signals."""
-        if any(now >= child.stopping[one].kill_at for one in child.running() if one in child.stopping):
-            child.kill()
+        for sequence in child.running():
+            stopping = child.stopping.get(sequence)
+            if stopping is not None and now >= stopping.kill_at:
+                child.kill()
+                child.stopping[sequence] = stopping._replace(kill_at=now + _AGAIN)
+                return
 
     def cancel(self, claims: Iterable[bytes], now: float) -> None:
         """Tells the runs with these claims to end."""

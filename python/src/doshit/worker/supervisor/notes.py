@@ -54,7 +54,7 @@ class Notes:
                 page.progress = payload
             elif kind == OUTPUT:
                 stream, micros, text = payload
-                self._write(page, stream, micros, text)
+                self._write_raw(page, *payload) if isinstance(text, bytes) else self._write(page, stream, micros, text)
 
     def _page(self, task: Claimed) -> _Page:
         page = self._pages.get(task.claim)
@@ -95,17 +95,18 @@ class Notes:
             if not found:
                 return nth > 0
             for stream, data in found:
-                self._write_raw(self._page(task), stream, data)
+                self._write_raw(self._page(task), stream, time.time_ns() // 1000, data)
         return True
 
-    def _write_raw(self, page: _Page, stream: str, data: bytes) -> None:
+    def _write_raw(self, page: _Page, stream: str, micros: int, data: bytes) -> None:
+        """Takes bytes from a descriptor, whoever read them. A character may begin in one piece and end in the next."""
         if page.captured > self._cap:
             page.captured += len(data)
             return
         if stream not in page.decoders:
             page.decoders[stream] = _decoder(errors="backslashreplace")
         if text := page.decoders[stream].decode(data):
-            self._write(page, stream, time.time_ns() // 1000, text)
+            self._write(page, stream, micros, text)
 
     def _read_nobodys(self, child: Child) -> bool:
         """What C code writes beside many runs is no one's: it goes to the log."""
@@ -126,6 +127,9 @@ class Notes:
         page = self._pages.pop(claim, None)
         if page is None:
             return 0
+        for stream, decoder in page.decoders.items():
+            if text := decoder.decode(b"", final=True):
+                self._write(page, stream, time.time_ns() // 1000, text)
         if page.entries or page.progress:
             self._send([page])
         return page.captured

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -42,9 +43,32 @@ class Predecessors:
         if isinstance(about, Refused) or None in about:
             return
         kernel, namespace, pid, born = (text(each or b"") for each in about)
-        if (kernel, namespace) == self._here and pid.isdecimal() and born and started(int(pid)) != born:
+        if (kernel, namespace) == self._here and pid.isdecimal() and born and _is_gone(int(pid), born):
             log.warning("worker %s of this host is gone; its tasks are taken back now", worker)
             self._session.call(seal(self._keys, [worker]), _heard)
+
+
+def _is_gone(pid: int, born: str) -> bool:
+    """Whether the process with this pid and start has ended. One that may not be looked at counts as living."""
+    now = started(pid)
+    if now:
+        return now != born or _is_zombie(pid)
+    try:
+        os.kill(pid, 0)  # /proc hides the processes of others where it is mounted so (proc(5), hidepid)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
+
+
+def _is_zombie(pid: int) -> bool:
+    """Whether it has ended and its parent has not asked how (proc(5), stat field 3)."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat:
+            return stat.read().rpartition(b")")[2].split()[0] == b"Z"
+    except (OSError, IndexError):
+        return False
 
 
 def _heard(words: Any) -> None:
