@@ -22,6 +22,7 @@ def test_hundreds_of_coroutines_submit_and_ask_at_once(redis_url, prefix):
 
 def test_hundreds_of_threads_submit_batches_at_once(redis_url, prefix):
     with Doshit(redis_url, prefix=prefix) as app, ThreadPoolExecutor(CROWD) as threads:
-        batches = threads.map(lambda _: len(app.enqueue_many([app.job("nothing") for _ in range(600)])), range(CROWD // 2))
+        batch = [[app.job("nothing") for _ in range(600)] for _ in range(CROWD // 2)]
+        batches = threads.map(lambda jobs: len(app.enqueue_many(jobs)), batch)
 
         assert list(batches) == [600] * (CROWD // 2)

@@ -273,7 +273,6 @@ def test_row_07_a_killed_fork_server_is_there_again_and_its_runs_are_not_blamed(
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="a fork server that hangs is not noticed", strict=False)
 def test_row_07_a_fork_server_that_hangs_is_replaced_when_it_is_needed(scene, shut, figure):
     worker = scene.worker(children=2)
     ids = scene.submit(2, "hold", gate=str(shut))

@@ -553,12 +553,12 @@ async def apid() -> int:
 
 
 @app.task
-async def together(folder: str, count: int) -> int:
+async def together(folder: str, wanted: int) -> int:
     """Ends when so many of them run at once."""
     me = current_task()
     assert me is not None
     write_down(f"{folder}/{me.id}", "")
-    while len(os.listdir(folder)) < count:
+    while len(os.listdir(folder)) < wanted:
         await asyncio.sleep(0.01)
     return os.getpid()
 

@@ -1,7 +1,5 @@
 """Many `async def` runs in one process: side by side, each ended by itself, and what a crash among them costs."""
 
-import time
-
 import pytest
 
 from worker.standing import standing
@@ -32,7 +30,7 @@ def held(stage, gate, count):
 def test_a_hundred_run_side_by_side_in_one_process(stage, tmp_path):
     folder = tmp_path / "here"
     folder.mkdir()
-    ids = stage.starts("together", 100, folder=str(folder), count=100)
+    ids = stage.starts("together", 100, folder=str(folder), wanted=100)
     assert len({stage.value(id) for id in ids}) == 1
 
 
@@ -41,10 +39,11 @@ def test_each_knows_its_own_task(stage):
     assert [stage.value(id) for id in ids] == ids
 
 
-def test_others_run_while_a_hundred_wait_and_a_hundred_and_first_runs_when_one_ends(stage, gate, tmp_path):
+def test_plain_runs_go_on_beside_a_hundred_and_the_next_begins_when_one_ends(stage, gate):
     ids = held(stage, gate, 100)
-    more = stage.start("apid")
     assert stage.value(stage.start("echo", text="beside")) == "beside"
+    more = stage.start("apid")
+    stage.running(more)
     assert stage.task(more)["state"] != "finished"
     stage.cancel(ids[0])
     stage.failed(ids[0], "cancelled", 8)
@@ -105,8 +104,9 @@ def test_after_a_crash_the_culprit_fails_and_its_neighbours_succeed(stage, gate)
     culprit = stage.start("acrash", gate=str(trigger))
     stage.running(culprit)
     trigger.touch()
-    assert stage.failed(culprit, "exited")["error-reason"].endswith("SIGKILL (signal 9)")
+    until(lambda: len(begun(gate)) > 10, what="a neighbour has begun again, by itself")
     gate.touch()
+    assert "SIGKILL (signal 9)" in stage.failed(culprit, "exited")["error-reason"]
     stage.all_ended(ids)
     assert {tuple(end) for end in stage.fields(ids, "result", "lost")} == {("successful", None)}
     assert int(stage.task(culprit)["attempts"]) == 2
@@ -141,9 +141,7 @@ def test_a_stop_hands_back_those_that_run(server, tmp_path, gate):
         assert stage.fields(ids, "result") == [["successful"]] * 20
 
 
-def test_a_loop_that_is_held_for_a_moment_loses_nothing(stage):
+def test_many_short_ones_end_well(stage):
     ids = [stage.start("nap", seconds=0.01), *stage.starts("apid", 300)]
-    began = time.monotonic()
     stage.all_ended(ids)
     assert stage.fields(ids, "result", "attempts") == [["successful", "1"]] * 301
-    assert time.monotonic() > began

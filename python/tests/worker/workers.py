@@ -157,7 +157,14 @@ def command(target: str, url: str, prefix: str, queues: Sequence[str], children:
         words += ["-c", str(children), *(word for queue in queues for word in ("-q", queue))]
         words += [flags[name] for name in more if name in flags]
         return words + [word for name in more if name in options for word in (options[name], str(more[name]))]
-    settings = {"targets": (target,), "url": url, "prefix": prefix, "queues": list(queues), "concurrency": children, **more}
+    settings = {
+        "targets": (target,),
+        "url": url,
+        "prefix": prefix,
+        "queues": list(queues),
+        "concurrency": children,
+        **more,
+    }
     return [sys.executable, "-c", SCRIPT, json.dumps(settings)]
 
 

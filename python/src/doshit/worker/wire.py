@@ -28,7 +28,7 @@ FAILED: Literal[1] = 1  # payload: (error-code, reason, traceback, again: None, 
 READY: Literal[2] = 2  # payload: None; the child may be given tasks
 RECYCLE: Literal[3] = 3  # payload: why; the child begins nothing more and ends
 BROKEN: Literal[4] = 4  # payload: traceback; the child could not start
-OUTPUT: Literal[5] = 5  # payload: (stream, microseconds since 1970, text)
+OUTPUT: Literal[5] = 5  # payload: (stream, microseconds since 1970, text, or bytes as a descriptor gave them)
 PROGRESS: Literal[6] = 6  # payload: JSON
 USAGE: Literal[7] = 7  # payload: (microseconds of CPU, bytes of memory at most or 0); it comes before the report
 

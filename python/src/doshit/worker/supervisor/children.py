@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from doshit.commands import Claimed
-from doshit.worker.process import anonymous_bytes, kill_family
+from doshit.worker.process import anonymous_bytes, descendants, kill_family, private_bytes
 from doshit.worker.wire import (
     FAILED,
     OUTPUT,
@@ -99,7 +99,7 @@ class Child:
         self.is_alone = False
         self.served = 0
         self.memory_before = self.memory_seen = 0
-        self.progress_at = time.monotonic()
+        self.progress_at = self.asked_at = time.monotonic()
         self._on_change = on_change
         self._handed_over = False
         self._next = 1
@@ -131,8 +131,13 @@ class Child:
         return self._channel.fileno()
 
     @property
+    def serves(self) -> bool:
+        """May it be given runs? Its pid, by which they can be ended, comes by another way than its word to be ready."""
+        return self.ready and self.pid is not None and not self.retiring and not self.gone
+
+    @property
     def idle(self) -> bool:
-        return self.ready and not self.retiring and not self.runs and not self.slots
+        return self.serves and not self.runs and not self.slots
 
     @property
     def wants_write(self) -> bool:
@@ -158,7 +163,7 @@ class Child:
 
     @property
     def free_slots(self) -> int:
-        return self.slots - len(self.runs) if self.ready and not (self.retiring or self.gone) else 0
+        return self.slots - len(self.runs) if self.serves else 0
 
     def running(self) -> dict[int, float]:
         """The sequence numbers of what is running, each with the moment it began (monotonic seconds)."""
@@ -166,12 +171,19 @@ class Child:
 
     def measure(self) -> None:
         """Remembers how much memory it has, before a run with a limit."""
-        self.memory_before, self.memory_seen = (anonymous_bytes(self.pid) if self.pid is not None else 0), 0
+        self.memory_before, self.memory_seen = anonymous_bytes((self.pid,)) if self.pid is not None else 0, 0
 
-    def memory_added(self) -> int:
-        """Bytes that it and all below it have more than that; kept as memory_seen."""
+    def memory_added(self, limit: int) -> int:
+        """Bytes that it and all below it have more than that; kept as memory_seen.
+
+        A copy that it has forked shares its pages, so what seems over the limit is looked at closely, which is dear.
+        """
         if self.pid is not None:
-            self.memory_seen = max(0, anonymous_bytes(self.pid) - self.memory_before)
+            own, below = anonymous_bytes((self.pid,)), descendants(self.pid)
+            added = own + anonymous_bytes(below) - self.memory_before
+            if below and added > limit:
+                added = own + private_bytes(below) - self.memory_before
+            self.memory_seen = max(0, added)
         return self.memory_seen
 
     @property

@@ -51,7 +51,7 @@ class Dispatcher:
         return len(self.ready) + len(self.shared) + sum(len(child.runs) for child in self.children.values())
 
     def queued(self) -> int:
-        """How many of these wait for an ordinary child, or are with one: slots hold as much as they like beside them."""
+        """How many of these wait for an ordinary child, or are with one: slots hold what they hold beside them."""
         given = sum(len(child.runs) for child in self.children.values() if not child.slots)
         return len(self.ready) + len(self.shared) + given
 
@@ -61,8 +61,7 @@ class Dispatcher:
         return given | {task.id for task in (*self.ready, *self.shared)}
 
     def _serving(self) -> list[Child]:
-        ordinary = (child for child in self.children.values() if not child.slots)
-        return [child for child in ordinary if child.ready and not child.retiring and not child.gone]
+        return [child for child in self.children.values() if child.serves and not child.slots]
 
     def _free_slots(self) -> int:
         return max(0, sum(child.free_slots for child in self.children.values()) - len(self.shared))

@@ -16,6 +16,7 @@ from doshit.worker.wire import BROKEN, RECYCLE, BrokenFrame
 log = logging.getLogger("doshit.worker")
 
 _BROKEN_MOST = 3  # children in a row that could not start
+_WORD_MOST = 3.0  # seconds that a fork server may take to tell of a birth or a death
 _IMPORT_AGAIN = 2.0  # seconds between two tries to import the target after its fork server died
 
 
@@ -57,6 +58,7 @@ class Family:
         for child in [c for c in self.children.values() if c.retiring and not c.runs]:
             self._let_go(child)
         self._close_former()
+        self._mind_nursery(now)
         if now < self._not_before or not self.wanted:
             return
         if self.nursery.failed and self._next is None:
@@ -67,6 +69,13 @@ class Family:
         for _ in range(self.wanted - sum(not child.slots for child in staying)):
             if self.nursery.hello:
                 self._give_birth(0)
+
+    def _mind_nursery(self, now: float) -> None:
+        """A fork server that says nothing of a birth or a death is replaced: without it no slot is filled again."""
+        awaited = (c for c in self.children.values() if (c.pid is None or c.gone) and c.nursery == self.nursery.pid)
+        if any(now - child.asked_at > _WORD_MOST for child in awaited) and not self.nursery.failed:
+            log.error("the fork server has said nothing for %g s; it is ended", _WORD_MOST)
+            self.nursery.kill()
 
     def _give_birth(self, slots: int) -> None:
         self._numbers += 1
@@ -113,6 +122,7 @@ class Family:
             self._notice(child, kind, payload)
         if ended and child.number in self.children:
             self._watcher.forget(child)
+            child.asked_at = time.monotonic()
             if not child.retiring:
                 child.kill()  # it may have closed the channel and live on; how it ended comes from the fork server
 

@@ -49,7 +49,8 @@ class Limiter:
             self._weigh(child, sequence, wishes, now)
 
     def _weigh(self, child: Child, sequence: int, wishes: Wishes, now: float) -> None:
-        limit, added = wishes.memory_limit or 0, child.memory_added()
+        limit = wishes.memory_limit or 0
+        added = child.memory_added(limit)
         if added > limit:
             reason = f"memory limit of {limit:,} bytes passed: it added {added:,} bytes"
             child.order(sequence, MEMORY, reason, now + MEMORY_GRACE)

@@ -104,6 +104,10 @@ class Nursery:
             else:
                 self.hello = message["hello"]
 
+    def kill(self) -> None:
+        """SIGKILL. Its end comes by receive()."""
+        self._process.kill()
+
     def close(self) -> None:
         """Closes the socket, at which the fork server ends, and waits for it a moment."""
         self._control.close()
