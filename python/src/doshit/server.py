@@ -406,7 +406,7 @@ def _free_port(wanted: int) -> int:
             trial.bind(("127.0.0.1", wanted))
         except OSError as error:
             raise ServerNotStarted(
-                f"cannot listen on port {wanted}: {error.strerror}. Choose another port, or none to get a free one."
+                f"cannot listen on port {wanted}: {error.strerror}. Choose another port, or 0 to get a free one."
             ) from error
         port: int = trial.getsockname()[1]
         return port

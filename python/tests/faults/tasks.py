@@ -201,9 +201,11 @@ def fork_bomb(ledger: str, at_most: int) -> str:
 @app.task
 def flood(ledger: str, megabytes: int) -> str:
     """Prints so much, by the file descriptor and by print."""
-    line = b"all work and no play " * 50_000
+    page = b"all work and no play" * 50_000
     with on_record(ledger) as id:
         for _ in range(megabytes):
-            os.write(1, line)
+            left = memoryview(page)
+            while left:
+                left = left[os.write(1, left) :]
         print("flood" * 1000)
     return id

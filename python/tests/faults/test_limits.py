@@ -152,6 +152,8 @@ def test_row_14_a_flood_of_output_blocks_nothing_and_costs_no_memory(scene, tmp_
     beside = time.monotonic() - begun
     scene.check(180)
     scene.ran_once([flood, *ids])
+    assert int(scene.world.task(flood)["output"]) > megabytes * 1_000_000
+    assert scene.world.client.xlen(scene.world.key("log", flood)) < 3000, "what is kept is bounded"
     assert worker.process.poll() is None
     figure(
         f"{megabytes} MB of output passed in {time.monotonic() - begun:.1f} s; 50 others beside it in {beside:.1f} s"

@@ -34,8 +34,8 @@ def _read_value(word: str) -> Any:
 def _read_object(whole: str) -> dict[str, Any]:
     try:
         value = decode_value(whole.encode("utf-8", "surrogateescape"))
-    except BadValue as error:
-        raise UsageError(f"argument --args: {error}") from None
+    except BadValue:
+        raise UsageError(f'argument --args: {whole[:80]!r} is no JSON; write it as \'{{"a": 1, "b": 2}}\'') from None
     if not isinstance(value, dict):
         raise UsageError('argument --args: expected a JSON object, one member for each argument: {"a": 1, "b": 2}')
     return value

@@ -147,7 +147,7 @@ def _worker(parser: Parser) -> None:
         help="a queue to serve; several are served in the order given (default: the app's)",
     )
     add("-c", "--concurrency", metavar="N", type=_COUNT, help="processes that run tasks (default: the number of CPUs)")
-    add("--burst", action="store_true", help="end once the queues are empty")
+    add("--burst", action="store_true", help="end once the queues are empty; what is due later stays")
     add(
         "--result-ttl",
         metavar="S",

@@ -100,7 +100,7 @@ def _check(app: Doshit, host: str | None, queues: list[str]) -> int:
     wanted = "serving " + ", ".join(queues) if queues else "alive"
     where = "anywhere" if host is None else f"on {host}"
     if fit:
-        print(one_line(f"{len(fit)} of {len(workers)} live workers {wanted} {where}: {fit[0].id}"))
+        print(one_line(f"{len(fit)} of {len(workers)} workers {wanted} {where}: {fit[0].id}"))
         return 0
     others = f"{len(workers)} alive in all"
     print(one_line(f"no worker is {wanted} {where} ({others}); its log says why, or start one: doshit worker tasks.py"))
