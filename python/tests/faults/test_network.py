@@ -1,5 +1,6 @@
 """Rows 6, 15 to 18 and 25: what the way between a worker, a waiter and Redis may do."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -7,11 +8,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 import redis
 
-from doshit import Doshit
+from doshit import Doshit, ServerError
 from faults.harness import Scene, kill, spread
 from faults.network import Cable, NoNamespaces
 from servers import Engine, private_folder
@@ -52,9 +54,13 @@ def test_row_06_lost_replies_of_submit_finish_and_claim_strand_and_double_nothin
     worker = scene.worker(children=2, url=proxy.url)
     with Doshit(proxy.url, prefix=prefix) as shaky:
         scene.app = shaky
-        ids = [scene.submit_one() for _ in range(40)]
-        for _ in range(10):
-            ids += scene.submit(20)
+        ids = [f"own-{n}" for n in range(240)]
+        for id in ids[:40]:
+            acknowledged(partial(scene.submit_one, options={"id": id}))
+        for first in range(40, 240, 20):
+            jobs = [shaky.job("work", {"ledger": str(scene.ledger)}, id=id) for id in ids[first : first + 20]]
+            acknowledged(partial(shaky.enqueue_many, jobs))
+        scene.accepted = list(ids)
         for id in ids[::10]:
             assert shaky.handle(id).result(20) == id
     assert proxy.dropped > 10
@@ -63,6 +69,15 @@ def test_row_06_lost_replies_of_submit_finish_and_claim_strand_and_double_nothin
     assert scene.fields_of(ids, "attempts", "lost") == [["1", None]] * len(ids)
     assert endings() == dict.fromkeys(map(scene.world.task_key, ids), 1)
     assert worker.process.poll() is None
+
+
+def acknowledged(submit: Callable[[], object]) -> None:
+    """Submits, and again under the same ids when even the library's own second try was not answered."""
+    for _ in range(10):
+        with contextlib.suppress(ServerError):
+            submit()
+            return
+    raise AssertionError("no submit was ever acknowledged")
 
 
 # Rows 15 to 17, by network namespaces

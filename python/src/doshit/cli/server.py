@@ -25,6 +25,8 @@ def run(args: argparse.Namespace) -> int:
         tell_how_to_use(server.url, args.prefix)
         print(f"its data are in {server.data_dir}; Ctrl-C stops it", file=sys.stderr)
         return _hold_open(server)
+    except KeyboardInterrupt:
+        return 0  # from the moment that its URL is told, this is how it is meant to end
     finally:
         server.stop()
 
@@ -38,11 +40,8 @@ def tell_how_to_use(url: str, prefix: str | None) -> None:
 
 
 def _hold_open(server: EmbeddedServer) -> int:
-    """Returns 0 after Ctrl-C or SIGTERM, which is how it is meant to end; 1 if the server ended on its own."""
-    try:
-        status = server.wait()
-    except KeyboardInterrupt:
-        return 0
+    """Returns 1 when the server has ended on its own. Raises KeyboardInterrupt at Ctrl-C or SIGTERM."""
+    status = server.wait()
     print(f"doshit: the server ended (exit status {status}); its log is in {server.data_dir}", file=sys.stderr)
     return 1
 

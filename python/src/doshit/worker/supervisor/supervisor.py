@@ -372,6 +372,8 @@ class Supervisor:
         for listener in listeners:
             listener.close()
         self.session.close()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)  # it has obeyed: one more must not end it by itself now
         log.info("stopped")
         return 1 if self.family.given_up else 0
 
