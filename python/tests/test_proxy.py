@@ -64,7 +64,7 @@ def test_in_a_pipeline_the_replies_before_the_lost_one_arrive(redis_url, start_p
             pipeline.eval(COUNT, 1, "n")
         with pytest.raises(redis.ConnectionError):
             pipeline.execute()
-    assert plain.get("n") == b"3"
+    assert plain.get("n") in (b"2", b"3"), "the script of the lost reply has run; what follows it may have come through"
     assert proxy.dropped == 1
 
 
