@@ -96,18 +96,25 @@ Sink = Callable[[bytes], object]
 # The run of this context, where a process has many at once; else the one that the whole process is for. A thread that
 # a run starts has no context of it, and finds the second.
 _running: ContextVar[CurrentTask | None] = ContextVar("doshit_current_task", default=None)
-_process_run: CurrentTask | None = None
+_process_run: tuple[Running, dict[str, CurrentTask]] | None = None  # made when somebody asks: few runs do
 _sink: Sink | None = None
 
 
-def set_running(running: Running | None) -> CurrentTask | None:
+def set_running(running: Running | None) -> None:
     """Says what this whole process runs from now on, one run at a time; None: nothing.
 
     running: (id, function, claim, attempt) as they came from Redis, then perhaps the deadline, username, traceparent.
     """
     global _process_run
-    _process_run = None if running is None else CurrentTask(*running)
-    return _process_run
+    _process_run = None if running is None else (running, {})
+
+
+def process_run() -> CurrentTask | None:
+    """What this whole process runs: the same object to every thread, and to a signal handler amid this."""
+    if _process_run is None:
+        return None
+    running, made = _process_run
+    return made.get("") or made.setdefault("", CurrentTask(*running))
 
 
 def enter_run(running: Running) -> CurrentTask:
@@ -130,7 +137,7 @@ def set_progress_sink(sink: Sink | None) -> None:
 
 def current_task() -> CurrentTask | None:
     """The task whose run this code is part of, None outside of a worker's run."""
-    return _running.get() or _process_run
+    return _running.get() or process_run()
 
 
 def progress(fraction: float | None, text: str = "") -> None:

@@ -8,7 +8,7 @@ order says which run shall end and why; a signal tells the child to read it, and
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -21,6 +21,8 @@ _LENGTH = struct.Struct("<I")
 _ORDER = struct.Struct("<QB")
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
+decode_message = msgspec.msgpack.Decoder(tuple[int, int, int, Any]).decode
+"""Reads a message from a child; what has another form is no message."""
 
 # Kinds of messages from a child: (sequence number, kind, microseconds, payload).
 RETURNED: Literal[0] = 0  # payload: the result as JSON bytes
@@ -76,12 +78,12 @@ FRAME_MOST = 64 << 20  # bytes; far over any batch or report: a longer length is
 
 
 class FrameReader:
-    """Turns a stream of bytes back into messages."""
+    """Turns a stream of bytes back into messages. decode: what reads the body of one."""
 
-    __slots__ = ("_buffer",)
+    __slots__ = ("_buffer", "_decode")
 
-    def __init__(self) -> None:
-        self._buffer = b""
+    def __init__(self, decode: Callable[[bytes], Any] = _decode) -> None:
+        self._buffer, self._decode = b"", decode
 
     def feed(self, data: bytes) -> list[Any]:
         """The messages that are complete now. Raises BrokenFrame."""
@@ -94,7 +96,7 @@ class FrameReader:
                     raise BrokenFrame(f"a frame of {length} bytes")
                 if end - at - 4 < length:
                     break
-                messages.append(_decode(buffer[at + 4 : at + 4 + length]))
+                messages.append(self._decode(buffer[at + 4 : at + 4 + length]))
                 at += 4 + length
         except msgspec.MsgspecError as error:
             raise BrokenFrame(f"bytes that are no message: {error}") from None

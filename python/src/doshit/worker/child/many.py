@@ -92,7 +92,8 @@ class Many:
 
     async def _outcome(self, sequence: int, name: bytes, raw: bytes) -> Outcome:
         try:
-            task, positional, keywords = self._work.open(name, raw)
+            task = self._work.tasks[name]
+            positional, keywords = task.signature.decode(raw)
             return self._work.close(await task.function(*positional, **keywords), name)
         except BaseException as error:  # a task may raise anything; nothing escapes
             stopped = self._stopped.get(sequence, 0)

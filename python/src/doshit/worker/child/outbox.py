@@ -35,6 +35,11 @@ class Outbox:
             late, self._late = self._late, None
             raise late
 
+    def report(self, message: Any) -> None:
+        """Sends the last frame of a run. It is over, so no order interrupts this."""
+        with self._lock:
+            self._channel.sendall(frame(message))
+
     def interrupt(self, error: BaseException) -> None:
         """Raises an error in the main thread, from its signal handler: now, or after the frame that it is sending."""
         if self._busy:

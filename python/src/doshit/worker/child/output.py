@@ -64,7 +64,7 @@ class Output:
         self._raw: RawPipes | None = None
         self._beyond = 2  # where text of no run goes
         self._is_copy = False
-        self._written: Callable[[], bool] = lambda: False
+        self._written: Callable[[float], object] = lambda seconds: False
 
     def take_over(self, raw: RawPipes, drains: bool) -> None:
         """From now on this process's stdout and stderr are caught.
@@ -130,9 +130,10 @@ class Output:
                 page = self._pages.pop((run, stream), None)
                 if page is not None:
                     self._turn(run, stream, page)
-        if self._raw is not None and self._written():
+        if self._raw is not None and self._written(0):
             self._drain(run, self._raw)
-        self._spent.pop(run, None)
+        if self._spent:
+            self._spent.pop(run, None)
 
     def _drain(self, run: int, raw: RawPipes) -> None:
         for stream, fd in zip(STREAMS, (raw.read_out, raw.read_err), strict=True):
@@ -160,12 +161,12 @@ def _read_all(fd: int) -> bytes:
     return bytes(found)
 
 
-def _watch(*pipes: int) -> Callable[[], bool]:
-    """What tells whether one of these can be read. epoll answers in one short call: this is asked after every run."""
+def _watch(*pipes: int) -> Callable[[float], object]:
+    """What tells which of these can be read. epoll answers in one short call: this is asked after every run."""
     poll = select.epoll() if hasattr(select, "epoll") else select.poll()
     for fd in pipes:
         poll.register(fd, select.POLLIN)
-    return lambda: bool(poll.poll(0))
+    return poll.poll
 
 
 class _Caught(io.TextIOBase):

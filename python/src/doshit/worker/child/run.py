@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from doshit.client.current import mark_cancelled, set_running
+from doshit.client.current import mark_cancelled, process_run, set_running
 from doshit.worker.child.work import Outcome, Report, Work, stop_error
 from doshit.worker.process import data_bytes, peak_bytes, reset_peak, resident_bytes
 from doshit.worker.wire import CANCELLED, MEMORY, Job, Wishes
@@ -41,11 +41,11 @@ class Runner:
         sequence, id, name, raw, claim, attempt, wishes = job
         watch = None
         if wishes is None:
-            self._current = set_running((id, name, claim, attempt))
+            set_running((id, name, claim, attempt))
         else:
             wished = Wishes(*wishes)
             deadline = None if wished.time_limit is None else time.monotonic() + wished.time_limit
-            self._current = set_running((id, name, claim, attempt, deadline, wished.username, wished.traceparent))
+            set_running((id, name, claim, attempt, deadline, wished.username, wished.traceparent))
             watch = Watch(wished)
         self._stopped, self.usage = 0, None
         cpu = 0 if watch is None and name in self._short else time.process_time_ns()
@@ -68,7 +68,12 @@ class Runner:
     def _outcome(self, sequence: int, name: bytes, raw: bytes, watch: Watch | None) -> Outcome:
         try:
             try:
-                value = self._perform(sequence, name, raw)
+                task = self._work.tasks[name]
+                positional, keywords = task.signature.decode(raw)
+                self.running = sequence
+                value = task.function(*positional, **keywords)
+                if task.is_async:
+                    value = self._await(value)
             finally:
                 self.running = 0
                 if watch is not None:
@@ -79,12 +84,6 @@ class Runner:
             if watch is not None and watch.has_net and isinstance(error, MemoryError):
                 self._stopped = MEMORY
             return self._work.failed(error, name, self._stopped)
-
-    def _perform(self, sequence: int, name: bytes, raw: bytes) -> Any:
-        task, positional, keywords = self._work.open(name, raw)
-        self.running = sequence
-        value = task.function(*positional, **keywords)
-        return self._await(value) if task.is_async else value
 
     def _await(self, coroutine: Any) -> Any:
         if self._loop is None:
@@ -107,8 +106,8 @@ class Runner:
         if sequence != self.running:
             return
         self._stopped = why
-        if why == CANCELLED and self._current is not None:
-            mark_cancelled(self._current)
+        if why == CANCELLED and (current := process_run()) is not None:
+            mark_cancelled(current)
         if self._coroutine is not None:
             self._coroutine.get_loop().call_soon_threadsafe(self._coroutine.cancel)
         else:

@@ -8,6 +8,7 @@ import signal
 import socket
 import time
 import traceback
+from collections import deque
 from typing import NamedTuple
 
 from doshit.client import Doshit
@@ -61,7 +62,7 @@ class Child:
         self._running = many.running if is_many else lambda: self._runner.running
         self._output = Output(self._tell, self._running, terms.output_cap)
         self._pid = os.getpid()
-        self._jobs: dict[int, Job] = {}
+        self._jobs: deque[Job] = deque()
         self._reader = FrameReader()
         self._poll = select.poll()
         self._poll.register(descriptors.tokens, select.POLLIN)
@@ -101,23 +102,25 @@ class Child:
 
     def _run_until_worn(self) -> None:
         served, size, tidy = 0, resident_bytes(), Tidy(self._output.discard)
-        runner, output, send = self._runner, self._output, self._outbox.send
+        runner, output, pid, recycle_runs = self._runner, self._output, self._pid, self._terms.recycle_runs
         while (sequence := self._next_token()) is not None:
             job = self._job(sequence)
             if job is None:
                 return
             report = runner.run(job)
-            if os.getpid() != self._pid:
+            if os.getpid() != pid:
                 os._exit(0)  # a copy that the task forked and did not end: only the first process speaks
             self._outbox.calm()
             output.end(sequence)
             if runner.usage is not None:
-                send((sequence, USAGE, 0, runner.usage))
-            send(report)
+                self._outbox.send((sequence, USAGE, 0, runner.usage))
+            self._outbox.report(report)
             served += 1
-            worn = tidy.after(job[2], report[2]) or self._worn(served, size)
+            worn = tidy.after(job[2], report[2])
+            if not worn and (recycle_runs is not None or not served % _LOOK_EVERY):
+                worn = self._worn(served, size)
             if worn:
-                send((0, RECYCLE, 0, worn))
+                self._outbox.send((0, RECYCLE, 0, worn))
                 return
 
     def _run_many(self) -> None:
@@ -143,18 +146,16 @@ class Child:
     def _job(self, sequence: int) -> Job | None:
         """The job of a token. Those before it were taken back: the supervisor sends and takes in order."""
         jobs = self._jobs
-        while sequence not in jobs:
+        while True:
+            while jobs:
+                job = jobs.popleft()
+                if job[0] == sequence:
+                    return job
             data = self._channel.recv(READ_SIZE)
             if not data:
                 return None
             for batch in self._reader.feed(data):
-                for job in batch:
-                    jobs[job[0]] = job
-        for earlier in list(jobs):
-            if earlier >= sequence:
-                break
-            del jobs[earlier]
-        return jobs.pop(sequence)
+                jobs.extend(batch)
 
     def _worn(self, served: int, size: int) -> str:
         runs, growth = self._terms.recycle_runs, self._terms.recycle_growth

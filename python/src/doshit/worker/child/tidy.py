@@ -12,12 +12,12 @@ from typing import Any
 from doshit.worker.process import children_of, kill_below, reap
 
 _CLOSELY = 20  # runs of a function after which it is trusted to be tidy, and looked after now and then
-_NOW_AND_THEN = 64
+_NOW_AND_THEN = 256
 _PATIENCE = 200  # milliseconds for killed processes to be gone
 _LONG = 1000  # microseconds of a run from which a look costs nothing beside it
 
 _LOOP_THREADS = "asyncio_"  # the helpers of the event loop, which stays from run to run
-_SIGNALS = tuple(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
+_SIGNALS = tuple(set(signal.Signals) & signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 
 
 class Tidy:

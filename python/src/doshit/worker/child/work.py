@@ -28,17 +28,11 @@ def stop_error(why: int) -> BaseException:
 
 
 class Work:
-    """The functions of one child. result_cap: bytes that a result may have."""
+    """The functions of one child: `tasks`, by name. result_cap: bytes that a result may have."""
 
     def __init__(self, registry: Mapping[str, Task[..., Any]], result_cap: int) -> None:
-        self._tasks = {name.encode(): task for name, task in registry.items()}
+        self.tasks = {name.encode(): task for name, task in registry.items()}
         self._result_cap = result_cap
-
-    def open(self, name: bytes, raw: bytes) -> tuple[Task[..., Any], tuple[Any, ...], dict[str, Any]]:
-        """The function and its arguments. Raises BadArguments."""
-        task = self._tasks[name]
-        positional, keywords = task.signature.decode(raw)
-        return task, positional, keywords
 
     def close(self, value: Any, name: bytes) -> Outcome:
         """(RETURNED or FAILED, payload) of what a function returned. Raises ResultNotJson."""
@@ -52,5 +46,5 @@ class Work:
 
     def failed(self, error: BaseException, name: bytes, stopped: int) -> Outcome:
         """The same of what it raised. stopped: why it was told to end, 0 if it was not."""
-        task = self._tasks.get(name)
+        task = self.tasks.get(name)
         return FAILED, explain(error, name, stopped, task.policy if task is not None else None)

@@ -23,6 +23,7 @@ from doshit.worker.wire import (
     BrokenFrame,
     FrameReader,
     Wishes,
+    decode_message,
     frame,
     order,
     read_tokens,
@@ -44,6 +45,7 @@ class Stopping(NamedTuple):
 
 
 def _is_good(kind: int, payload: Any) -> bool:
+    """Is this what such a message brings? Raises TypeError or ValueError for some that are not."""
     if kind in (RETURNED, PROGRESS):
         return type(payload) is bytes
     if kind == FAILED:
@@ -63,16 +65,14 @@ def _is_good(kind: int, payload: Any) -> bool:
     return True
 
 
-def _checked(message: Any) -> tuple[int, int, int, Any]:
-    """The message, if it is one of a child's. Raises BrokenFrame."""
+def _check(kind: int, payload: Any) -> None:
+    """Raises BrokenFrame for what is no message of a child's."""
     try:
-        sequence, kind, micros, payload = message
-        good = type(sequence) is int and type(micros) is int and _is_good(kind, payload)
+        good = _is_good(kind, payload)
     except (TypeError, ValueError):
         good = False
     if not good:
         raise BrokenFrame("a message of no known form")
-    return sequence, kind, micros, payload
 
 
 class Child:
@@ -104,7 +104,7 @@ class Child:
         self._handed_over = False
         self._next = 1
         self._out = bytearray()
-        self._reader = FrameReader()
+        self._reader = FrameReader(decode_message)
         self._channel, self._their_channel = socket.socketpair()
         self._token_read, self._token_write = os.pipe()
         self._order_read, self._order_write = os.pipe()
@@ -151,10 +151,11 @@ class Child:
         self._next += len(tasks)
         self.served += len(tasks)
         sequence = range(first, self._next)
-        given = list(zip(sequence, tasks, wishes, strict=True))
         self.runs.update(zip(sequence, tasks, strict=True))
-        self.wishes.update((number, wish) for number, _, wish in given if wish is not None)
-        self._out += frame([(n, t.id, t.function, t.args, t.claim, t.attempts, wish) for n, t, wish in given])
+        if any(wishes):
+            self.wishes.update((n, wish) for n, wish in zip(sequence, wishes, strict=True) if wish is not None)
+        jobs = zip(sequence, tasks, wishes, strict=True)
+        self._out += frame([(n, t.id, t.function, t.args, t.claim, t.attempts, wish) for n, t, wish in jobs])
         self.flush()
         if self.slots:
             self.began.update(dict.fromkeys(sequence, time.monotonic()))
@@ -248,8 +249,12 @@ class Child:
             if not data:
                 self.gone = True
                 break
-            for message in self._reader.feed(data):
-                self._sort(message, reports, notices)
+            for sequence, kind, micros, payload in self._reader.feed(data):
+                _check(kind, payload)
+                if sequence and kind <= FAILED:
+                    reports.append(self._report(sequence, kind, micros, payload))
+                else:
+                    self._sort(sequence, kind, payload, notices)
             if len(data) < READ_SIZE:
                 break
         if reports or notices:
@@ -258,18 +263,17 @@ class Child:
             self.ready = self.ready or any(kind == READY for kind, _ in notices)
         return reports, notices, self.gone
 
-    def _sort(self, message: Any, reports: list[Report], notices: list[tuple[int, Any]]) -> None:
-        sequence, kind, micros, payload = _checked(message)
+    def _report(self, sequence: int, kind: int, micros: int, payload: Any) -> Report:
+        if sequence not in self.runs:
+            raise BrokenFrame(f"a report of run {sequence}, which it does not have")
+        stopping = self.stopping.get(sequence) if self.stopping else None
+        return self._ended(sequence), kind, micros, payload, stopping.reason if stopping else ""
+
+    def _sort(self, sequence: int, kind: int, payload: Any, notices: list[tuple[int, Any]]) -> None:
         if not sequence:
             notices.append((kind, payload))
-        elif kind > FAILED:
-            if sequence in self.runs:  # a thread that a run has left behind may still tell something
-                self.told.append((self.runs[sequence], kind, payload))
-        elif sequence in self.runs:
-            stopping = self.stopping.get(sequence)
-            reports.append((self._ended(sequence), kind, micros, payload, stopping.reason if stopping else ""))
-        else:
-            raise BrokenFrame(f"a report of run {sequence}, which it does not have")
+        elif sequence in self.runs:  # a thread that a run has left behind may still tell something
+            self.told.append((self.runs[sequence], kind, payload))
 
     def _ended(self, sequence: int) -> Claimed:
         if self.wishes or self.stopping or self.began:

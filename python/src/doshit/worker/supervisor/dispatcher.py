@@ -33,6 +33,9 @@ class Dispatcher:
         self.estimate = Estimate()
 
     def add(self, tasks: Iterable[Claimed]) -> None:
+        if not self._policies.any_shared:
+            self.ready.extend(tasks)
+            return
         before = len(self.shared)
         for task in tasks:
             (self.shared if self._policies.is_shared(task) else self.ready).append(task)
@@ -105,13 +108,13 @@ class Dispatcher:
             tasks = self._take(min(share, batch), idle=not child.runs)
             if not tasks:
                 return
-            child.give(tasks, [self._policies.wishes(task) for task in tasks])
+            child.give(tasks, self._policies.wishes_of(tasks))
 
     def _dispatch_shared(self) -> None:
         for child in self.children.values():
             tasks = [self.shared.popleft() for _ in range(min(child.free_slots, len(self.shared)))]
             if tasks:
-                child.give(tasks, [self._policies.wishes(task) for task in tasks])
+                child.give(tasks, self._policies.wishes_of(tasks))
 
     def _give_alone(self, child: Child) -> bool:
         """Hands the next task to an idle child that is its own. False: a fresh one has to be born first."""
@@ -132,15 +135,13 @@ class Dispatcher:
     def _take(self, most: int, idle: bool) -> list[Claimed]:
         """Tasks that are together worth a batch. One that may be long goes alone, and to an idle child only."""
         tasks: list[Claimed] = []
-        worth = 0.0
-        while self.ready and len(tasks) < most:
-            if self._policies.is_alone(self.ready[0]):
+        worth, ready, is_alone, cost_of = 0.0, self.ready, self._policies.is_alone, self.estimate.of
+        while ready and len(tasks) < most:
+            task = ready[0]
+            worth += cost_of(task.function)
+            if ((tasks or not idle) and worth >= BATCH_WORTH) or is_alone(task):
                 break
-            cost = self.estimate.of(self.ready[0].function)
-            if (tasks or not idle) and worth + cost >= BATCH_WORTH:
-                break
-            worth += cost
-            tasks.append(self.ready.popleft())
+            tasks.append(ready.popleft())
         return tasks
 
     def steal(self, now: float) -> None:

@@ -124,7 +124,7 @@ class Notes:
 
     def close(self, claim: bytes) -> int:
         """A run is over: sends what is left of it, so before its end. The bytes of output that it wrote."""
-        page = self._pages.pop(claim, None)
+        page = self._pages.pop(claim, None) if self._pages else None
         if page is None:
             return 0
         for stream, decoder in page.decoders.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from doshit.commands import Claimed
@@ -25,7 +25,7 @@ class Policies:
         # Functions of which something is unusual: most tasks are none of theirs, and that is asked of every task.
         self._limited: frozenset[bytes] = frozenset()
         self._fresh: frozenset[bytes] = frozenset()
-        self._weighed: frozenset[bytes] = frozenset()
+        self._alone: frozenset[bytes] = frozenset()
         self._shared: frozenset[bytes] = frozenset()
         self._suspects: dict[bytes, None] = {}
 
@@ -33,13 +33,18 @@ class Policies:
         """Takes what a target says of its functions."""
         self._of = {name.encode(): policy for name, policy in policies.items()}
         self._fresh = self._which(lambda policy: policy["fresh"])
-        self._weighed = self._which(lambda policy: self._memory_cap is not None or policy["memory_limit"])
+        weighed = self._which(lambda policy: self._memory_cap is not None or policy["memory_limit"])
+        self._alone = weighed | self._fresh
         timed = self._which(lambda policy: self._time_cap is not None or policy["time_limit"])
-        self._limited = timed | self._weighed
+        self._limited = timed | weighed
         self._shared = self._which(lambda policy: policy["is_async"] and not policy["alone"])
 
     def _which(self, fits: Callable[[Mapping[str, Any]], Any]) -> frozenset[bytes]:
         return frozenset(name for name, policy in self._of.items() if fits(policy))
+
+    def wishes_of(self, tasks: Sequence[Claimed]) -> list[Wishes | None]:
+        """What is unusual about the runs of these tasks."""
+        return [self.wishes(task) if task.function in self._limited or any(task[7:]) else None for task in tasks]
 
     def wishes(self, task: Claimed) -> Wishes | None:
         """What is unusual about a run of this task; None for most."""
@@ -64,7 +69,7 @@ class Policies:
 
     def is_alone(self, task: Claimed) -> bool:
         """Must nothing wait behind its run? Only then its memory is its own, and its process can be killed or left."""
-        return bool(task.memory_limit) or task.function in self._weighed or task.function in self._fresh
+        return bool(task.memory_limit) or task.function in self._alone
 
     def is_shared(self, task: Claimed) -> bool:
         """May it run beside others in one process? An `async def` that needs no process of its own."""

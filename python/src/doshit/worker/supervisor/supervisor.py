@@ -41,6 +41,7 @@ from doshit.worker.supervisor.watcher import READ, WRITE, Watcher
 log = logging.getLogger("doshit.worker")
 
 NAP = 0.001  # seconds between two looks at children that run many short tasks
+_HOUSE_EVERY = 0.002  # seconds between two rounds of house-keeping, which costs more than a short run
 _BULK = 8  # runs a batch from which children are looked at by the clock, not at each report
 _FLUSH_AT = 64  # ends that are sent without waiting for more
 _CLOSE_WITHIN = 5.0  # seconds for the last words to Redis
@@ -95,6 +96,8 @@ class Supervisor:
         self._listening: dict[object, tuple[int, int, int]] = {}
         self._heeded = self._signals = 0
         self._more_output = False
+        self._house_at = 0.0
+        self._put_off = False
         self._stop_by: float | None = None
         self._connect_roles()
 
@@ -148,7 +151,10 @@ class Supervisor:
         self._hear(now)
         now = time.monotonic()
         self._pass_on(now)
-        self._keep_house(now)
+        self._put_off = now < self._house_at
+        if not self._put_off:
+            self._house_at = now + _HOUSE_EVERY
+            self._keep_house(now)
 
     def _pass_on(self, now: float) -> None:
         self.dispatcher.dispatch(now)
@@ -205,6 +211,8 @@ class Supervisor:
     def _patience(self, now: float) -> float:
         if self.settler.waiting() or self.fetcher.has_moved or self._more_output:
             return NAP
+        if self._put_off:
+            return max(0.0, self._house_at - now)
         tick = _LIVE_TICK if any(child.runs for child in self.dispatcher.children.values()) else _IDLE_TICK
         if self.session.is_up:
             tick = min(tick, self.promoter.wake_in(now))
