@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from doshit.values.sizes import size_of
-from doshit.values.states import ARGS_CAP, OUTPUT_CAP, RESULT_CAP, RESULT_TTL
+from doshit.values.states import ARGS_CAP, OUTPUT_CAP, REASON_CAP, RESULT_CAP, RESULT_TTL, TRACEBACK_CAP
 
 UNKNOWN_GRACE = 30.0
 STOP_GRACE = 8.0
@@ -181,6 +181,8 @@ def _add_limits(parser: Parser) -> None:
     )
     add("--args-cap", metavar="SIZE", type=_size, default=ARGS_CAP, help="the largest arguments (default: 1MiB)")
     add("--result-cap", metavar="SIZE", type=_size, default=RESULT_CAP, help="the largest result (default: 1MiB)")
+    add("--reason-cap", metavar="SIZE", type=_size, default=REASON_CAP, help="of an error-reason (default: 4KiB)")
+    add("--traceback-cap", metavar="SIZE", type=_size, default=TRACEBACK_CAP, help="of a traceback (default: 64KiB)")
     add(
         "--grace",
         metavar="S",

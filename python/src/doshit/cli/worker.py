@@ -25,6 +25,8 @@ def run(args: argparse.Namespace) -> int:
             output_cap=args.output_cap,
             args_cap=args.args_cap,
             result_cap=args.result_cap,
+            reason_cap=args.reason_cap,
+            traceback_cap=args.traceback_cap,
             grace=args.grace,
             recycle_runs=args.recycle_runs,
             async_slots=args.async_slots,

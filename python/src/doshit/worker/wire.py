@@ -55,13 +55,15 @@ class Terms(NamedTuple):
     """What a worker's settings say to its children; sizes in bytes.
 
     recycle_runs, recycle_growth: when a child has served enough; output_cap: how much of a run's output is kept, 0:
-    nothing is captured; result_cap: how large a result may be.
+    nothing is captured; result_cap: how large a result may be; reason_cap, traceback_cap: characters of these.
     """
 
     recycle_runs: int | None
     recycle_growth: int
     output_cap: int
     result_cap: int
+    reason_cap: int
+    traceback_cap: int
 
 
 class BrokenFrame(DoshitError):

@@ -57,7 +57,7 @@ class Child:
         self._channel = socket.socket(fileno=descriptors.channel)
         self._descriptors, self._app, self._terms = descriptors, app, terms
         self._outbox = Outbox(self._channel)
-        self._is_many, self._work = is_many, Work(app.registry, terms.result_cap)
+        self._is_many, self._work = is_many, Work(app.registry, terms)
         self._runner = Runner(self._work, self._outbox.interrupt)
         self._running = many.running if is_many else lambda: self._runner.running
         self._output = Output(self._tell, self._running, terms.output_cap)

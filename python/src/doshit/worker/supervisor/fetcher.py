@@ -61,13 +61,13 @@ class Fetcher:
     def has_moved(self) -> bool:
         return bool(self._moved)
 
-    def claim(self, now: float) -> None:
+    def claim(self, room: int, now: float) -> None:
         """Claims if there is room and something may be there."""
-        room = self._room(now)
         if (self._moved and self.in_flight < _IN_FLIGHT) or self._may_claim(room, now):
             self._claim(room, now)
 
-    def _room(self, now: float) -> int:
+    def room(self, now: float) -> int:
+        """How many more tasks this worker wants."""
         return 0 if self.stopped else self._dispatcher.room(now)
 
     def _may_claim(self, room: int, now: float) -> bool:
@@ -113,9 +113,8 @@ class Fetcher:
         if reply.tasks:
             self.on_tasks(reply.tasks)
 
-    def wait(self, now: float) -> None:
+    def wait(self, room: int, now: float) -> None:
         """One wait a queue while the queues are empty and a child is free. What comes beyond that goes back soon."""
-        room = self._room(now)
         for wait in self.waits:
             if room and self.drained and not self._moved and self._bad_until.get(wait.queue, 0.0) <= now:
                 wait.arm(now)

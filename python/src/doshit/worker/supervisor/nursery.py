@@ -30,7 +30,10 @@ class Nursery:
         self._target = " ".join(settings.targets)
         self._reader = FrameReader()
         self._control, theirs = socket.socketpair()
-        terms = Terms(settings.recycle_runs, settings.recycle_growth, settings.output_cap, settings.result_cap)
+        terms = Terms(
+            settings.recycle_runs, settings.recycle_growth, settings.output_cap, settings.result_cap,
+            settings.reason_cap, settings.traceback_cap,
+        )  # fmt: skip
         options = json.dumps([settings.targets, terms])
         words = ["-m", "doshit.worker.forkserver", str(theirs.fileno()), str(os.getpid()), options]
         # Its own session: Ctrl-C at the terminal reaches the supervisor only, which then stops in order.

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Literal
 
-from doshit.values.states import ARGS_CAP, OUTPUT_CAP, RESULT_CAP, RESULT_TTL
+from doshit.values.states import ARGS_CAP, OUTPUT_CAP, REASON_CAP, RESULT_CAP, RESULT_TTL, TRACEBACK_CAP
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class Settings:
     (Docker kills after 10); recycle_runs, recycle_growth: a child is replaced after so many runs, or bytes of growth;
     time_limit_cap, memory_limit_cap: no run gets more seconds or bytes than this, whatever it wishes; output_cap:
     bytes kept of what a run prints, 0: nothing is captured; args_cap, result_cap: bytes that arguments and results
-    may have; async_slots: how many `async def` runs one child does at once.
+    may have; reason_cap, traceback_cap: characters kept of why a run failed; async_slots: how many `async def` runs
+    one child does at once.
     """
 
     targets: tuple[str, ...]
@@ -41,6 +42,8 @@ class Settings:
     output_cap: int = OUTPUT_CAP
     args_cap: int = ARGS_CAP
     result_cap: int = RESULT_CAP
+    reason_cap: int = REASON_CAP
+    traceback_cap: int = TRACEBACK_CAP
     async_slots: int = 100
 
 

@@ -43,6 +43,7 @@ log = logging.getLogger("doshit.worker")
 NAP = 0.001  # seconds between two looks at children that run many short tasks
 _HOUSE_EVERY = 0.002  # seconds between two rounds of house-keeping, which costs more than a short run
 _BULK = 8  # runs a batch from which children are looked at by the clock, not at each report
+_AWAKE = 0.0001  # seconds that the next step of a lone task is looked for before this process sleeps
 _FLUSH_AT = 64  # ends that are sent without waiting for more
 _CLOSE_WITHIN = 5.0  # seconds for the last words to Redis
 _IDLE_TICK = 0.1
@@ -160,9 +161,10 @@ class Supervisor:
         self.dispatcher.dispatch(now)
         if self._should_settle(now):
             self.settler.flush(now)
-        self.fetcher.claim(now)
+        room = self.fetcher.room(now)
+        self.fetcher.claim(room, now)
         self.session.flush()
-        self.fetcher.wait(now)
+        self.fetcher.wait(room, now)
 
     def _keep_house(self, now: float) -> None:
         self.session.tick(now)
@@ -192,7 +194,11 @@ class Supervisor:
             self._core.wait(NAP)
             self.family.read_all()
         else:
-            self._all.wait(self._patience(now))
+            self._all.wait(self._patience(now), _AWAKE if self._awaits_one() else 0.0)
+
+    def _awaits_one(self) -> bool:
+        """Is there one task on its way and no other? Then somebody waits for it, and the next step comes soon."""
+        return self.fetcher.in_flight + self.dispatcher.outstanding() + self.settler.unsettled == 1
 
     def _in_bulk(self) -> bool:
         """Children have many short runs before them: waking at each report would cost more than the runs."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import selectors
+import time
 from collections.abc import Callable, Hashable
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
@@ -34,8 +36,17 @@ class Watcher:
             with contextlib.suppress(KeyError, ValueError, OSError):
                 self._selector.unregister(fd)
 
-    def wait(self, seconds: float) -> None:
-        """Waits at most so long, and tells those concerned. One of them may close another: that one is passed over."""
-        for key, events in self._selector.select(seconds):
+    def wait(self, seconds: float, awake: float = 0.0) -> None:
+        """Waits at most so long, and tells those concerned. One of them may close another: that one is passed over.
+
+        awake: so many of these seconds it looks again and again, and yields to whoever else wants the processor. Who
+        answers in that time need not wake this process, which on a virtual machine costs more than the answer.
+        """
+        found = self._selector.select(0) if awake else []
+        until = time.monotonic() + awake
+        while not found and time.monotonic() < until:
+            os.sched_yield()
+            found = self._selector.select(0)
+        for key, events in found or self._selector.select(seconds):
             if self._of_fd.get(key.fd) is not None and self._selector.get_map().get(key.fd) is key:
                 key.data(events)
