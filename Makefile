@@ -1,12 +1,14 @@
-# The commands of this repository. Needs make, git and Python >= 3.11 with venv; everything else lands in .venv.
+# The commands of this repository. Needs make, git and Python >= 3.11 with venv, and for node/ Node.js >= 20.19.
+# Everything else lands in .venv and node/node_modules.
 
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.setup-done
+NODE_STAMP := node/node_modules/.setup-done
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-python faults lint bench sync clean
+.PHONY: help setup demo test test-python test-node faults lint bench sync clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -17,18 +19,25 @@ $(STAMP): python/pyproject.toml python/requirements-dev.txt tools/setup
 	@PYTHON="$(PYTHON)" tools/setup
 	@touch $@
 
+$(NODE_STAMP): node/package.json node/package-lock.json tools/setup-node
+	@PYTHON="$(PYTHON)" tools/setup-node
+	@touch $@
+
 demo: $(STAMP) ## watch tasks run on an embedded server
 	@$(BIN)/doshit demo
 
-test: test-python ## run every test
+test: test-python test-node ## run every test
 
 test-python: $(STAMP) ## run the tests of the Python package
 	@cd python && ../$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
+test-node: $(NODE_STAMP) ## run the tests of the Node package
+	@cd node && npm test --silent -- $(ARGS)
+
 faults: $(STAMP) ## break everything on purpose: the whole fault suite, with its table
 	@cd python && ../$(BIN)/python -m pytest tests/faults --all-rows -n $(WORKERS) $(ARGS)
 
-lint: $(STAMP) ## check style, types, import layers and the shared protocol files
+lint: $(STAMP) $(if $(shell command -v node),$(NODE_STAMP)) ## check style, types, import layers and the shared protocol files
 	@tools/lint
 
 bench: $(STAMP) ## measure, beside floors of the same run
@@ -39,4 +48,5 @@ sync: $(STAMP) ## copy protocol/lua and protocol/tables into the packages
 
 clean: ## remove what the other commands made
 	@rm -rf .venv python/dist python/.mypy_cache python/.ruff_cache python/.pytest_cache python/.import_linter_cache python/.hypothesis
+	@rm -rf node/node_modules node/dist node/build node/.server
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,6 @@
+/** The only room that knows a Redis client: calls and commands, blocking lines, subscriptions. */
+
+export type { Line } from './line.js';
+export type { Listening, Subscription } from './subscription.js';
+export type { ReadyClient, RedisSource } from './target.js';
+export { type CommandOptions, Transport, type TransportOptions } from './transport.js';
