@@ -89,8 +89,10 @@ class Wait:
             self._on_id(self.queue, reply)
 
     def tick(self, now: float) -> None:
-        """Gives a wait up that should have been answered long ago."""
-        if self.armed and now - self._asked > _DEADLINE:
+        """Gives a connection up that should have answered long ago, to its greeting or to a wait."""
+        is_greeting = self._line.link.is_open and self._client_id is None
+        asked = self._line.opened_at if is_greeting else self._asked
+        if (is_greeting or self.armed) and now - asked > _DEADLINE:
             log.warning("no answer to the wait on queue %s for %g s; connecting again", self.queue, _DEADLINE)
             self._forget()
 
