@@ -8,7 +8,7 @@ NODE_STAMP := node/node_modules/.setup-done
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-python test-node faults lint bench sync clean
+.PHONY: help setup demo test test-python test-node interop faults lint bench sync clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -26,13 +26,16 @@ $(NODE_STAMP): node/package.json node/package-lock.json tools/setup-node
 demo: $(STAMP) ## watch tasks run on an embedded server
 	@$(BIN)/doshit demo
 
-test: test-python test-node ## run every test
+test: test-python test-node interop ## run every test
 
 test-python: $(STAMP) ## run the tests of the Python package
 	@cd python && ../$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 test-node: $(NODE_STAMP) ## run the tests of the Node package
 	@cd node && npm test --silent -- $(ARGS)
+
+interop: $(STAMP) $(NODE_STAMP) ## run the tests of Python, Node and plain commands together
+	@cd interop && ../$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 faults: $(STAMP) ## break everything on purpose: the whole fault suite, with its table
 	@cd python && ../$(BIN)/python -m pytest tests/faults --all-rows -n $(WORKERS) $(ARGS)

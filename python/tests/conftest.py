@@ -27,6 +27,14 @@ def pytest_make_parametrize_id(config: pytest.Config, val: object) -> str | None
     return getattr(val, "__name__", None) if callable(val) else None
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints the line that a test recorded as its summary. It comes from the worker of xdist in which the test ran."""
+    for report in terminalreporter.getreports("passed"):
+        for name, line in report.user_properties:
+            if name == "summary":
+                terminalreporter.write_line(line)
+
+
 def _chosen(config: pytest.Config) -> list[Engine]:
     wanted = config.getoption("--engine")
     return engines(wanted) or pytest.exit(f"--engine {wanted}: no such server on this machine", returncode=4)

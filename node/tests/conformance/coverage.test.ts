@@ -10,6 +10,7 @@ test('every edge and every printed command of the protocol is a case', () => {
   const covered = new Set(all.map((one) => one.covers).filter(Boolean));
   assert.deepEqual([...covered].sort(), [...read('rows.json').rows].sort());
   const listed = folders.map(([folder, found]) => `${found.size} ${folder}`).join(', ');
-  process.stdout.write(`conformance: ${all.length} cases, ${listed}\n`);
+  // The stories have no runner here yet.
+  process.stdout.write(`conformance: ${all.length} cases, ${listed}; the stories are not run in Node yet\n`);
   assert.ok(all.length >= 80);
 });

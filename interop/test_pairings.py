@@ -1,0 +1,50 @@
+"""Every pairing of languages as producer, worker, waiter and canceller: the contract holds whoever plays which part."""
+
+from collections.abc import Mapping
+from itertools import product
+from typing import Any
+
+import pytest
+
+from clients import CLIENTS, End, until
+from workers import WORKERS
+
+# The contract's five keys know no cancel of what runs: a foreign worker runs on.
+OURS = {kind: start for kind, start in WORKERS.items() if kind != "raw"}
+VALUES: list[Any] = [
+    None,
+    0,
+    False,
+    "",
+    [],
+    {},
+    {"text": "ooh yeeah \u00e4\U0001f600\0", "list": [1, -1.5, True]},
+    2**53 - 1,
+]
+
+
+def every(*parts: Mapping[str, object]) -> list[tuple[str, ...]]:
+    return list(product(*parts))
+
+
+@pytest.mark.parametrize(("producer", "worker", "waiter"), every(CLIENTS, WORKERS, CLIENTS))
+def test_a_waiter_gets_what_the_worker_made_of_it(producer, worker, waiter, client, start_worker):
+    producing, waiting = client(producer), client(waiter)
+    start_worker(worker)
+    ids = [producing.produce("echo", {"value": value}) for value in VALUES]
+    # Text and type: 0 is not False here.
+    assert [repr(waiting.wait(id)) for id in ids] == [repr(End(value)) for value in VALUES]
+    end = waiting.wait(producing.produce("fail", {"message": "out of paper"}))
+    assert end.code == "exception"
+    assert "out of paper" in end.reason
+
+
+@pytest.mark.parametrize(("producer", "worker", "waiter", "canceller"), every(CLIENTS, OURS, CLIENTS, CLIENTS))
+def test_whoever_cancels_ends_a_run(producer, worker, waiter, canceller, client, start_worker, plain, prefix):
+    id = client(producer).produce("nap", {"seconds": 60})
+    waiting = client(waiter)
+    start_worker(worker)
+    until(lambda: plain.hget(f"{prefix}:task:{id}", "state") == "executing", "the task runs")
+    client(canceller).cancel(id)
+    assert waiting.wait(id).code == "cancelled"
+    until(lambda: plain.llen(f"{prefix}:default:executing") == 0, "nothing is left in executing")
