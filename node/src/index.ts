@@ -1,0 +1,38 @@
+/** What a user of the package imports. */
+
+export {
+  type AnyFunctions,
+  Client as Doshit,
+  type ClientOptions,
+  type EnqueueOptions,
+  type FailedFilter,
+  type Failure,
+  type Handle,
+  type OutputLine,
+  type Progress,
+  type ReadyJob,
+  type TaskInfo,
+  type TaskOptions,
+  type WaitOptions,
+} from './client/index.js';
+export {
+  BadArguments,
+  BadTask,
+  BadValue,
+  Cancel,
+  ConfigurationError,
+  DoshitError,
+  IdConflict,
+  NotPermitted,
+  ResultError,
+  ResultNotJson,
+  Retry,
+  ServerError,
+  ServerUnavailable,
+  ServerUnsuitable,
+  TaskCancelled,
+  TaskFailed,
+  TaskVanished,
+  TimeLimitExceeded,
+  WaitTimeout,
+} from './errors.js';
