@@ -35,6 +35,7 @@ test-node: $(NODE_STAMP) ## run the tests of the Node package
 	@cd node && npm test --silent -- $(ARGS)
 
 interop: $(STAMP) $(NODE_STAMP) ## run the tests of Python, Node and plain commands together
+	@cd node && npm run build --silent
 	@cd interop && ../$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 faults: $(STAMP) ## break everything on purpose: the whole fault suite, with its table

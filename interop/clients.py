@@ -1,10 +1,12 @@
 """Who produces, waits and cancels: a client of the package, and plain commands. Both say the same words."""
 
 import json
+import subprocess
 import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import redis
@@ -100,7 +102,55 @@ class RawClient:
         self._plain.close()
 
 
-CLIENTS: dict[str, Callable[[str, str], Client]] = {"python": PythonClient, "raw": RawClient}
+class NodeClient:
+    """A Node process, told by lines of JSON. kind: "package", or "commands" for plain ones by another Redis library."""
+
+    def __init__(self, url: str, prefix: str, kind: str = "package") -> None:
+        self._process = subprocess.Popen(
+            ["node", str(Path(__file__).with_name("client.mjs")), kind, url, prefix],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._answer("ready")
+
+    def produce(self, function: str, args: dict[str, Any]) -> str:
+        id: str = self._ask("produce", function, args)
+        return id
+
+    def wait(self, id: str) -> End:
+        return End(**self._ask("wait", id))
+
+    def cancel(self, id: str) -> None:
+        self._ask("cancel", id)
+
+    def close(self) -> None:
+        """Ends its input, upon which it closes its connections and must end by itself."""
+        assert self._process.stdin and self._process.stdout
+        try:
+            self._process.stdin.close()
+            assert self._process.wait(PATIENCE) == 0
+        finally:
+            self._process.kill()
+            self._process.wait()
+            self._process.stdout.close()
+
+    def _ask(self, verb: str, *words: Any) -> Any:
+        assert self._process.stdin
+        self._process.stdin.write(json.dumps({"verb": verb, "words": words}) + "\n")
+        self._process.stdin.flush()
+        return self._answer("answer")
+
+    def _answer(self, name: str) -> Any:
+        assert self._process.stdout
+        line = self._process.stdout.readline()
+        assert line, "the Node process has ended; what it said stands in the captured output"
+        said = json.loads(line)
+        assert name in said, said["error"]
+        return said[name]
+
+
+CLIENTS: dict[str, Callable[[str, str], Client]] = {"python": PythonClient, "node": NodeClient, "raw": RawClient}
 
 
 def until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:

@@ -1,12 +1,13 @@
 """Every pairing of languages as producer, worker, waiter and canceller: the contract holds whoever plays which part."""
 
 from collections.abc import Mapping
+from contextlib import closing
 from itertools import product
 from typing import Any
 
 import pytest
 
-from clients import CLIENTS, End, until
+from clients import CLIENTS, End, NodeClient, until
 from workers import WORKERS
 
 # The contract's five keys know no cancel of what runs: a foreign worker runs on.
@@ -48,3 +49,13 @@ def test_whoever_cancels_ends_a_run(producer, worker, waiter, canceller, client,
     client(canceller).cancel(id)
     assert waiting.wait(id).code == "cancelled"
     until(lambda: plain.llen(f"{prefix}:default:executing") == 0, "nothing is left in executing")
+
+
+@pytest.mark.parametrize("worker", WORKERS)
+def test_plain_commands_of_another_redis_library_in_node_and_a_subscription_are_enough(
+    worker, url, prefix, start_worker
+):
+    start_worker(worker)
+    with closing(NodeClient(url, prefix, "commands")) as node:
+        ids = [node.produce("echo", {"value": value}) for value in VALUES]
+        assert [repr(node.wait(id)) for id in ids] == [repr(End(value)) for value in VALUES]
