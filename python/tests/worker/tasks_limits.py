@@ -523,6 +523,14 @@ def tidies_up(what: str) -> int:
 
 
 @app.task
+def waits_for_a_process(file: str) -> None:
+    """Has a daemon below it, and a plain process that it waits for."""
+    daemonise(file)
+    with subprocess.Popen(["sleep", str(HELD_AT_MOST)]) as plain:
+        write_down(file, str(plain.pid))
+
+
+@app.task
 def leaves_a_process(file: str, daemon: bool) -> int:
     if daemon:
         daemonise(file)

@@ -1,8 +1,9 @@
 """What is left of the tasks when a supervisor dies, is taken for dead, or loses its name."""
 
 import signal
+from pathlib import Path
 
-from worker.workers import count_tasks, until
+from worker.workers import FOLDER, count_tasks, until
 
 
 def test_a_killed_supervisor_leaves_no_process_and_its_tasks_run_beside(start_worker, world, ledger, endings):
@@ -19,6 +20,21 @@ def test_a_killed_supervisor_leaves_no_process_and_its_tasks_run_beside(start_wo
     assert set(endings().values()) == {1}
     assert len(ledger.runs()) - len(set(ledger.runs())) <= lost.count("1")
     world.at_rest()
+
+
+def test_what_runs_have_started_ends_with_a_killed_supervisor(start_worker, world, tmp_path):
+    worker = start_worker(target=f"{FOLDER / 'tasks_limits.py'}:app", children=2)
+    files = [tmp_path / "one", tmp_path / "two"]
+    for file in files:
+        world.push(file.name, "waits_for_a_process", {"file": str(file)})
+
+    def pids() -> list[str]:
+        return [pid for file in files if file.exists() for pid in file.read_text().split()]
+
+    until(lambda: len(pids()) == 4, what="two daemons and two plain processes")
+    worker.kill()
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids()), 10, "what the runs started is gone")
+    until(lambda: not worker.tree(), 10, "the processes of the killed worker are gone")
 
 
 def held_by(world, worker):

@@ -207,3 +207,10 @@ def test_what_a_run_used_stands_in_its_hash(stage):
 def test_what_a_run_used_that_ended_at_its_limit_stands_there_too(stage):
     task = stage.failed(stage.start("hog", SMALL, megabytes=2000), "memory-limit")
     assert int(task["memory-peak"]) > 64 * MEGABYTE
+
+
+def test_what_a_run_used_that_was_killed_stands_there_too(stage):
+    task = stage.failed(stage.start("deaf_hog", SMALL, megabytes=700), "memory-limit")
+    assert "killed" in task["error-reason"]
+    assert int(task["memory-peak"]) > 64 * MEGABYTE
+    assert float(task["cpu-time"]) >= 0.01

@@ -33,15 +33,20 @@ def die_with_parent(parent: int) -> bool:
     return True
 
 
+def outlive_parent() -> None:
+    """Takes that back: this process ends itself, in order, when it finds its parent gone."""
+    _prctl(_PR_SET_PDEATHSIG, 0)
+
+
 def adopt_orphans() -> bool:
     """Makes this process the parent of what its descendants leave behind (prctl(2), PR_SET_CHILD_SUBREAPER)."""
     return _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def resident_bytes() -> int:
-    """The resident memory of this process, 0 where /proc does not tell."""
+def resident_bytes(pid: int | str = "self") -> int:
+    """The resident memory of a process, 0 where /proc does not tell."""
     try:
-        with open("/proc/self/statm", "rb") as statm:
+        with open(f"/proc/{pid}/statm", "rb") as statm:
             return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return 0
@@ -126,9 +131,15 @@ def reset_peak() -> None:
         clear.write(b"5")
 
 
-def peak_bytes() -> int:
+def peak_bytes(pid: int | str = "self") -> int:
     """The most resident memory since then, 0 where /proc does not tell (proc(5), VmHWM)."""
-    return _status_bytes(os.getpid(), b"VmHWM:")
+    return _status_bytes(pid, b"VmHWM:")
+
+
+def processor_micros(pid: int) -> int:
+    """Microseconds of processor time that a process has used, 0 where /proc does not tell (proc(5), stat)."""
+    ticks = sum(map(int, _stat(pid)[11:13]))
+    return ticks * 1_000_000 // os.sysconf("SC_CLK_TCK")
 
 
 def data_bytes() -> int:
@@ -136,25 +147,30 @@ def data_bytes() -> int:
     return _status_bytes(os.getpid(), b"VmData:")
 
 
-def _status_bytes(pid: int, name: bytes) -> int:
+def _status_bytes(pid: int | str, name: bytes) -> int:
     for line in _status(pid):
         if line.startswith(name):
             return int(line.split()[1]) << 10
     return 0
 
 
-def _status(pid: int) -> Iterator[bytes]:
+def _status(pid: int | str) -> Iterator[bytes]:
     with contextlib.suppress(OSError), open(f"/proc/{pid}/status", "rb") as status:
         yield from status
 
 
 def started(pid: int) -> str:
     """When a process started, in clock ticks since the boot, "" if it is not there (proc(5), stat field 22)."""
+    return b"".join(_stat(pid)[19:20]).decode()
+
+
+def _stat(pid: int) -> list[bytes]:
+    """The fields of its stat from the third on, which stands at 0; none where there is no such process."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as stat:
-            return stat.read().rpartition(b")")[2].split()[19].decode()
-    except (OSError, IndexError):
-        return ""
+            return stat.read().rpartition(b")")[2].split()
+    except OSError:
+        return []
 
 
 def boot() -> str:

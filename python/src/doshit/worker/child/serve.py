@@ -114,9 +114,9 @@ class Child:
             output.end(sequence)
             if runner.usage is not None:
                 self._outbox.send((sequence, USAGE, 0, runner.usage))
+            worn = tidy.after(job[2], report[2])  # first: who hears of the end may count on it that nothing runs on
             self._outbox.report(report)
             served += 1
-            worn = tidy.after(job[2], report[2])
             if not worn and (recycle_runs is not None or not served % _LOOK_EVERY):
                 worn = self._worn(served, size)
             if worn:

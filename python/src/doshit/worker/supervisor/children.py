@@ -11,7 +11,15 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from doshit.commands import Claimed
-from doshit.worker.process import anonymous_bytes, descendants, kill_family, private_bytes
+from doshit.worker.process import (
+    anonymous_bytes,
+    descendants,
+    kill_family,
+    peak_bytes,
+    private_bytes,
+    processor_micros,
+    resident_bytes,
+)
 from doshit.worker.wire import (
     FAILED,
     OUTPUT,
@@ -81,7 +89,7 @@ class Child:
     runs: what it was given and has neither reported nor given back, in order; the first of them is running. slots: how
     many it runs at once, 0 for an ordinary one; with slots all of `runs` are running, since `began`. wishes: what is
     unusual about some runs; stopping: those told to end; is_alone: nothing may be put behind its run; served: how many
-    runs it was given.
+    runs it was given; used: (microseconds of processor time, bytes) of a measured run that it was killed in.
     """
 
     def __init__(self, number: int, nursery: int, on_change: Callable[[Child], None], slots: int = 0) -> None:
@@ -99,6 +107,8 @@ class Child:
         self.is_alone = False
         self.served = 0
         self.memory_before = self.memory_seen = 0
+        self.used: tuple[int, int] | None = None
+        self._before: tuple[int, int] | None = None
         self.progress_at = self.asked_at = time.monotonic()
         self._on_change = on_change
         self._handed_over = False
@@ -171,8 +181,10 @@ class Child:
         return self.began if self.slots else {self.head: self.progress_at} if self.runs else {}
 
     def measure(self) -> None:
-        """Remembers how much memory it has, before a run with a limit."""
-        self.memory_before, self.memory_seen = anonymous_bytes((self.pid,)) if self.pid is not None else 0, 0
+        """Remembers what it has used, before a run with limits that is alone in it."""
+        if self.pid is not None:
+            self.memory_before, self.memory_seen = anonymous_bytes((self.pid,)), 0
+            self._before = processor_micros(self.pid), resident_bytes(self.pid)
 
     def memory_added(self, limit: int) -> int:
         """Bytes that it and all below it have more than that; kept as memory_seen.
@@ -293,6 +305,10 @@ class Child:
     def kill(self) -> None:
         """SIGKILL, to it and all that is below it. Its end comes like any other."""
         if self.pid is not None:
+            if self.is_alone and self._before is not None and self.used is None:
+                cpu, resident = self._before
+                peak = max(self.memory_seen, peak_bytes(self.pid) - resident, 0)
+                self.used = processor_micros(self.pid) - cpu, peak
             kill_family(self.pid)
 
     def close(self) -> None:

@@ -127,7 +127,7 @@ class Dispatcher:
         task = self.ready.popleft()
         wishes = self._policies.wishes(task)
         child.is_alone = True
-        if wishes is not None and wishes.memory_limit is not None:
+        if wishes is not None:
             child.measure()
         child.give([task], [wishes])
         return True

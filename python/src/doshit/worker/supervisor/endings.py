@@ -61,6 +61,8 @@ class Endings:
         if stopping is not None:
             code = CODES[stopping.why]
             reason = f"{stopping.reason}; it did not end by itself and was killed"
+            if child.used is not None:
+                self._usage[task.claim] = child.used
         elif child.slots:
             return self._interrupted_beside(task, child)
         elif self._was_over(task, child):
