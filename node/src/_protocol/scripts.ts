@@ -212,19 +212,20 @@ local function shown(value) return (string.gsub(string.sub(value, 1, 40), '[^\\3
 const time = `-- time.lua: this moment as the protocol writes it.
 -- 2015-12-05T00:19:01.834909Z. Days to a date after H. Hinnant, "chrono-compatible low-level date algorithms".
 local function timestamp(us)
-  local seconds = math.floor(us / 1000000)
-  local days = math.floor(seconds / 86400)
+  local floor = math.floor
+  local seconds = floor(us / 1000000)
+  local days = floor(seconds / 86400)
   local second = seconds - days * 86400
   local z = days + 719468
-  local era = math.floor(z / 146097)
+  local era = floor(z / 146097)
   local doe = z - era * 146097
-  local yoe = math.floor((doe - math.floor(doe / 1460) + math.floor(doe / 36524) - math.floor(doe / 146096)) / 365)
-  local doy = doe - (365 * yoe + math.floor(yoe / 4) - math.floor(yoe / 100))
-  local mp = math.floor((5 * doy + 2) / 153)
+  local yoe = floor((doe - floor(doe / 1460) + floor(doe / 36524) - floor(doe / 146096)) / 365)
+  local doy = doe - (365 * yoe + floor(yoe / 4) - floor(yoe / 100))
+  local mp = floor((5 * doy + 2) / 153)
   local month = mp < 10 and mp + 3 or mp - 9
   local year = yoe + era * 400 + (month <= 2 and 1 or 0)
-  return string.format('%04d-%02d-%02dT%02d:%02d:%02d.%06dZ', year, month, doy - math.floor((153 * mp + 2) / 5) + 1,
-    math.floor(second / 3600), math.floor(second % 3600 / 60), second % 60, us - seconds * 1000000)
+  return string.format('%04d-%02d-%02dT%02d:%02d:%02d.%06dZ', year, month, doy - floor((153 * mp + 2) / 5) + 1,
+    floor(second / 3600), floor(second % 3600 / 60), second % 60, us - seconds * 1000000)
 end
 
 -- This moment as the protocol writes it; made once a call, not once a task.
@@ -267,7 +268,7 @@ return {'ok', holds, is_error(stops) and {} or stops}
 `,
   },
   cancel: {
-    sha: '46267216aa3025594b8acb85077e0d10297cfd87',
+    sha: '9207699be0b5a9f36aa4d694d05e5c0ec5290cf9',
     source: `-- cancel: pending -> finished; executing -> its worker is asked. Ends tasks that nobody wants any more.
 -- Parts: base time numbers calls ending
 ${base}${time}${numbers}${calls}${ending}-- ARGV: now, result-ttl (seconds), take (how many ids of the list \`cancel\` at most), then ids.
@@ -343,7 +344,7 @@ return words
 `,
   },
   claim: {
-    sha: '8c77c653c45f94bb0ec35efae0c7da73cb80c0bd',
+    sha: '158979b4aa8dbc33ca3e83d68c3ca77fd2ca5d83',
     source: `-- claim: pending -> executing. Moves up to n ids to executing and takes them for one worker, in one step.
 -- Parts: base time count
 ${base}${time}${count}-- ARGV: now, worker, request, limit, bytes (of args a call), args-cap (bytes of one task's args),
@@ -761,7 +762,7 @@ return words
 `,
   },
   finish: {
-    sha: 'bb71fad3bc12c3efdddc546e7e64afa57912c753',
+    sha: '733ca9c9a21de1b2f4e21afd5fbbec4e6320a076',
     source: `-- finish: executing -> finished. Writes the ends of many runs; each is fenced by its claim.
 -- Parts: base time numbers calls held ending
 ${base}${time}${numbers}${calls}${held}${ending}-- ARGV: now, worker, result-ttl, failed-ttl (seconds), then for each run: id, claim, count of fields,
@@ -888,7 +889,7 @@ return words
 `,
   },
   park: {
-    sha: '077aee2a81b9871a2d1eac82dc0816a9380c337f',
+    sha: '8f6519086db1c7f5ca460ab33901a81c74160081',
     source: `-- park: executing -> pending. Sets aside tasks whose function this worker lacks, for one that serves it.
 -- Parts: base time count numbers calls held letgo served ending
 ${base}${time}${count}${numbers}${calls}${held}${letgo}${served}${ending}-- ARGV: now, worker, grace (seconds an unknown function may stay unserved), then for each task: id, claim, function.
@@ -1031,7 +1032,7 @@ return {'promoted', promoted, next_due, freed, is_error(cancels) and 0 or cancel
 `,
   },
   recover: {
-    sha: '82fe02020fadf443912f696c3fc4365ed2784be3',
+    sha: '20e8e322fc1c6af79dd61ec1ea75dc0002458435',
     source: `-- recover: executing -> pending or failed. Takes back what dead workers held and what nobody holds.
 -- Parts: base time count numbers calls held letgo sealing ending
 ${base}${time}${count}${numbers}${calls}${held}${letgo}${sealing}${ending}-- ARGV: now, interval (ms: less after the last call it does nothing), losses (that fail a task), result-ttl, failed-ttl (seconds).
@@ -1252,7 +1253,7 @@ return words
 `,
   },
   requeue: {
-    sha: '9473c55afbced71555028ba0e4104dd32e4a0378',
+    sha: '852a8db835cdc0d073178c11d18123866f33f1c9',
     source: `-- requeue: finished -> pending. Lets failed tasks run once more, by hand, as if they were new.
 -- Parts: base time calls
 ${base}${time}${calls}-- ARGV: now, then ids.
@@ -1305,7 +1306,7 @@ return words
 `,
   },
   retry: {
-    sha: '818053453d5e17b2683a6ad71a851d9bb8f0958d',
+    sha: '3818d8a637cd06c9f1e18646de8d0bdc71ff2a06',
     source: `-- retry: executing -> pending. Puts off tasks whose run failed, to run them again.
 -- Parts: base time calls count delay held letgo
 ${base}${time}${calls}${count}${delay}${held}${letgo}-- ARGV: now, worker, then for each task: id, claim, delay (seconds), failure (a JSON object with attempt, code and reason; ""
@@ -1392,7 +1393,7 @@ return words
 `,
   },
   seal: {
-    sha: '9cf1683cce38801e533c4d4499da9ebe04ff6a65',
+    sha: 'd50bda3d10cff938dc9a5ff48ee682cf99929b5b',
     source: `-- seal: takes workers for dead that are known to be gone, because their host says so. What they held recover takes back.
 -- Parts: base time calls sealing
 ${base}${time}${calls}${sealing}-- ARGV: now, then ids of workers.
@@ -1415,7 +1416,7 @@ return words
 `,
   },
   submit: {
-    sha: '285987294115138c05107979aa1a5eec9411e0c0',
+    sha: '341e7dff5650df06a9a81a9123c9ad8d7793a720',
     source: `-- submit: nothing -> pending. Puts tasks into one queue: hash and list together or not at all.
 -- Parts: base time calls delay
 ${base}${time}${calls}${delay}-- ARGV: now, queue, then for each task: id, function, args, delay (seconds; "": none; "front": it is the next one), count of
@@ -1426,57 +1427,58 @@ ${base}${time}${calls}${delay}-- ARGV: now, queue, then for each task: id, funct
 --          whose LPUSH never came) is completed. Refused whole at maxmemory.
 -- Vectors: commands/submit.json
 local queue = ARGV[2]
-local words, fresh, seen = {}, {}, {}
-local some_now, some_later = false, false
+local words, fresh, seen, due = {}, {}, {}, {}  -- seen: id -> where its task stands in ARGV; due: the same -> ms
+local ids, first_ids, some_later = {}, {}, false
 
 local function same(there, wanted) return not there or there == wanted end
 
-local function judge(id, fn, args)
-  local earlier = seen[id]
-  if earlier then return earlier[1] == fn and earlier[2] == args and 'exists' or 'conflict' end
-  local there = redis.pcall('HMGET', task_key(id), 'queue', 'state', 'function', 'args')
+local function compare(key, fn, args)
+  local there = redis.pcall('HMGET', key, 'queue', 'state', 'function', 'args')
   if is_error(there) then
     if not string.find(there.err, 'WRONGTYPE', 1, true) then error(there.err, 0) end  -- not this user's key, or not this node's
     return 'wrong-type'
   end
-  local taken = there[1] or there[2] == 'executing' or there[2] == 'finished'
   if not same(there[3], fn) or not same(there[4], args) then return 'conflict' end
-  if taken then return 'exists' end
-  seen[id] = {fn, args}
-  return 'created'
+  local taken = there[1] or there[2] == 'executing' or there[2] == 'finished'
+  return taken and 'exists' or 'created'
+end
+
+local function judge(at)
+  local id, fn, args = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+  local earlier = seen[id]
+  if earlier then return ARGV[earlier + 1] == fn and ARGV[earlier + 2] == args and 'exists' or 'conflict' end
+  local key = task_key(id)
+  -- Most are new, and this says so at half the price of their fields.
+  local word = redis.pcall('EXISTS', key) == 0 and 'created' or compare(key, fn, args)
+  if word == 'created' then seen[id] = at end
+  return word
+end
+
+local function place(at)
+  local id, delay = ARGV[at], ARGV[at + 3]
+  fresh[#fresh + 1] = at
+  if delay == '' then
+    ids[#ids + 1] = id
+  elseif delay == 'front' then
+    table.insert(first_ids, 1, id)
+  else
+    due[at] = due_in(delay)
+    some_later = true
+  end
 end
 
 local at = 3
 while at <= #ARGV do
-  local id, fn, args, delay, extras = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], tonumber(ARGV[at + 4])
-  local word = judge(id, fn, args)
+  local word = judge(at)
   words[#words + 1] = word
-  if word == 'created' then
-    local due = delay ~= '' and delay ~= 'front' and due_in(delay)
-    fresh[#fresh + 1] = {id, fn, args, due, at + 5, at + 4 + 2 * extras, delay == 'front'}
-    if due then some_later = true else some_now = true end
-  end
-  at = at + 5 + 2 * extras
+  if word == 'created' then place(at) end
+  at = at + 5 + 2 * ARGV[at + 4]
 end
 all_read(at)
 if #fresh == 0 then return words end
 
--- What will be written to is looked at before the first write: Lua has no roll-back.
-if some_now then redis.call('LLEN', pending_key(queue)) end
+-- Lua has no roll-back: the first write to a key is refused before anything is written, or its type is looked at.
 if some_later then redis.call('ZCARD', scheduled_key(queue)) end
-local created = now_text()
-local ids, first_ids = {}, {}
-for i = 1, #fresh do
-  local task = fresh[i]
-  redis.call('HSET', task_key(task[1]), 'function', task[2], 'state', 'pending', 'args', task[3],
-    'pending-created', created, 'queue', queue, unpack(ARGV, task[5], task[6]))
-  if task[4] then
-    redis.call('ZADD', scheduled_key(queue), task[4], task[1])
-  else
-    if task[7] then table.insert(first_ids, 1, task[1]) else ids[#ids + 1] = task[1] end
-  end
-end
-redis.pcall('SADD', queues_key, queue)  -- a list for those who look; no task depends on it
 local function push(command, list)
   for first = 1, #list, 1000 do
     redis.call(command, pending_key(queue), unpack(list, first, math.min(first + 999, #list)))
@@ -1484,6 +1486,14 @@ local function push(command, list)
 end
 push('LPUSH', ids)
 push('RPUSH', first_ids)
+local created = now_text()
+for i = 1, #fresh do
+  local at = fresh[i]
+  redis.call('HSET', task_key(ARGV[at]), 'function', ARGV[at + 1], 'state', 'pending', 'args', ARGV[at + 2],
+    'pending-created', created, 'queue', queue, unpack(ARGV, at + 5, at + 4 + 2 * ARGV[at + 4]))
+  if due[at] then redis.call('ZADD', scheduled_key(queue), due[at], ARGV[at]) end
+end
+redis.pcall('SADD', queues_key, queue)  -- a list for those who look; no task depends on it
 return words
 `,
   },

@@ -3,10 +3,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { backoff } from '../../src/values/backoff.js';
+import { catalogSha } from '../../src/values/catalog.js';
 import { decodeArgs, decodeValue, encodeResult, NotJson } from '../../src/values/codec.js';
 import { uuid7 } from '../../src/values/ids.js';
 import { Keys } from '../../src/values/keys.js';
 import { checkId, checkPrefix, checkQueue } from '../../src/values/names.js';
+import { faultOf } from '../../src/values/schema.js';
 import { formatTimestamp, parseTimestamp } from '../../src/values/times.js';
 import { cases, type Data, toBytes } from './vectors.js';
 
@@ -51,7 +53,43 @@ const FILES: Record<string, (one: Data) => void> = {
   results({ text }) {
     assert.equal(encodeResult(decodeValue(toBytes(text))), String(toBytes(text)));
   },
+  json(one) {
+    const refused = one.refused ?? one.may_refuse;
+    if (refused !== undefined) return assert.throws(() => throughJson(one), { message: wordOf(refused) });
+    const { value, written } = throughJson(one);
+    if (one.text === undefined) return assert.ok(one.writes.includes(written), written);
+    if ('value' in one) assert.deepEqual(value, one.value[1]);
+    if ('written' in one) assert.deepEqual(written, String(toBytes(one.written)));
+  },
+  catalog({ entries, sha }) {
+    assert.equal(catalogSha(Object.entries(entries as Record<string, string>)), sha);
+  },
+  schema({ schema, value, passes, path, reason }) {
+    assert.deepEqual(faultOf(schema, value), passes ? undefined : { path, reason });
+  },
 };
+
+const MAKERS: Record<string, (of: Data) => unknown> = {
+  'not-a-number': () => Number.NaN,
+  'infinity-in': (name) => ({ [name]: Number.POSITIVE_INFINITY }),
+  'negative-zero': () => -0,
+  moment: (seconds) => new Date(seconds * 1000),
+  bytes: toBytes,
+  'lone-surrogate': () => '\ud83d',
+  integer: BigInt,
+  loop() {
+    const itself: unknown[] = [];
+    itself.push(itself);
+    return itself;
+  },
+};
+
+function throughJson({ text, value }: Data): { value: unknown; written: string } {
+  const made = text === undefined ? MAKERS[value[0]]!(value[1]) : decodeValue(toBytes(text));
+  return { value: made, written: encodeResult(made) };
+}
+
+const wordOf = (word: string) => new RegExp(word.replace(/[.^]/g, '\\$&'));
 
 for (const [name, one] of cases('values')) {
   const [file] = name.split(':') as [string];

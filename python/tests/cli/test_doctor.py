@@ -290,6 +290,16 @@ def test_a_queue_with_tasks_and_no_worker_is_told(examine, plain, prefix):
     assert codes(examine()) == []
 
 
+def test_a_queue_whose_tasks_were_all_cancelled_needs_no_worker(examine, plain, prefix):
+    register(plain, prefix, queues="other")
+    task(plain, prefix, "t1", state="finished", result="failed", **{"error-code": "cancelled"})
+    plain.lpush(f"{prefix}:default:pending", "t1")
+    assert "no-worker" not in codes(examine())
+    task(plain, prefix, "t2")
+    plain.lpush(f"{prefix}:default:pending", "t2")
+    assert "wait: 1" in str(row(examine(), "no-worker"))
+
+
 def test_a_queue_that_a_foreign_worker_may_serve_is_advice_only(examine, plain, prefix):
     plain.hset(f"{prefix}:worker:foreign", "name", "mine")
     task(plain, prefix, "t1")

@@ -9,7 +9,7 @@ import redis
 
 from servers import private_folder
 
-TASKS = str(Path(__file__).parents[3] / "examples" / "tasks.py")
+TASKS = str(Path(__file__).parent / "tasks.py")
 
 
 @pytest.fixture

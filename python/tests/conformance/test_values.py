@@ -1,17 +1,22 @@
 """Runs the value vectors: pure functions, each text or number in, a text or number out."""
 
+import math
+import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
 from conformance import tasks
 from conformance.vectors import Case, cases, to_args, to_bytes
-from doshit.errors import BadArguments, ConfigurationError
+from doshit.errors import BadArguments, BadValue, ConfigurationError, ResultNotJson
 from doshit.values.backoff import backoff
+from doshit.values.catalog import catalog_sha
 from doshit.values.codec import decode_value, encode_result
 from doshit.values.ids import uuid7
 from doshit.values.keys import Keys
 from doshit.values.names import check_id, check_prefix, check_queue
+from doshit.values.schema import fault_of
 from doshit.values.signature import Signature
 from doshit.values.times import format_timestamp, parse_timestamp
 
@@ -88,3 +93,50 @@ def test_args(case: Case) -> None:
 @vectors("results")
 def test_result(case: Case) -> None:
     assert encode_result(decode_value(to_bytes(case["text"]))) == to_bytes(case["text"])
+
+
+def loop() -> list[object]:
+    itself: list[object] = []
+    itself.append(itself)
+    return itself
+
+
+MAKERS: dict[str, Callable[..., object]] = {
+    "not-a-number": lambda: math.nan,
+    "infinity-in": lambda name: {name: math.inf},
+    "negative-zero": lambda: -0.0,
+    "moment": lambda seconds: datetime.fromtimestamp(seconds, UTC),
+    "bytes": to_bytes,
+    "lone-surrogate": lambda: "\ud83d",
+    "integer": int,
+    "loop": loop,
+}
+
+
+@vectors("json")
+def test_json(case: Case) -> None:
+    if "text" not in case:
+        kind, *rest = case["value"]
+        if "writes" in case:
+            assert encode_result(MAKERS[kind](*rest)).decode() in case["writes"]
+        else:
+            with pytest.raises(ResultNotJson, match=re.escape(case["refused"])):
+                encode_result(MAKERS[kind](*rest))
+    elif "refused" in case:
+        with pytest.raises(BadValue, match=re.escape(case["refused"])):
+            decode_value(to_args(case["text"]))
+    else:
+        value = decode_value(to_args(case["text"]))
+        assert "value" not in case or value == case["value"][1]
+        assert "written" not in case or encode_result(value) == to_args(case["written"])
+
+
+@vectors("catalog")
+def test_catalog(case: Case) -> None:
+    assert catalog_sha(case["entries"]) == case["sha"]
+
+
+@vectors("schema")
+def test_schema(case: Case) -> None:
+    fault = fault_of(case["schema"], case["value"])
+    assert fault == (None if case.get("passes") else (case["path"], case["reason"]))

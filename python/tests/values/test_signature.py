@@ -507,6 +507,15 @@ def test_a_default_that_json_cannot_carry_shows_only_as_not_required() -> None:
     assert schema["returns"] == {}
 
 
+def test_a_decimal_is_read_from_a_number_too_and_written_as_text() -> None:
+    def price(net: Decimal) -> Decimal:
+        return net
+
+    schema = Signature.of(price).json_schema()
+    assert schema["parameters"]["properties"]["net"] == {"type": ["string", "number"], "format": "decimal"}
+    assert schema["returns"] == {"type": "string", "format": "decimal"}
+
+
 def test_members_for_double_star_show_as_additional_properties() -> None:
     assert Signature.of(tagged).json_schema()["parameters"]["additionalProperties"] == {"type": "integer"}
 

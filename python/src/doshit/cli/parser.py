@@ -277,6 +277,18 @@ def _doctor(parser: Parser) -> None:
     add("--json", action="store_true", help="print one JSON object")
 
 
+def _functions(parser: Parser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON, with the schemas and all workers")
+
+
+def _types(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--ts", metavar="OUT.d.ts", help="write an interface for `new Doshit<Functions>(...)` of the Node client")
+    add("--py", metavar="OUT.py", help="write a module with a class Remote; OUT.pyi: without bodies")
+    add("--from", dest="target", metavar="TARGET", help=f"read {_TARGET}, in place of the live workers")
+    add("--force", action="store_true", help="write over a file that was not written by this command")
+
+
 def _server(parser: Parser) -> None:
     parser.add_argument(
         "--port",
@@ -395,6 +407,29 @@ examples:
 Exit code 0: nothing found, or advice only. 1: errors or warnings. docs/doctor.md lists all findings.
 """,
         _doctor,
+    ),
+    "functions": (
+        "list the functions that live workers serve",
+        """\
+examples:
+  doshit functions                            their queues, languages, parameters and workers
+  doshit functions --json                     with their JSON Schemas
+
+Where live workers disagree on what a function takes or returns, each form has its line, and a warning says so.
+""",
+        _functions,
+    ),
+    "types": (
+        "write a typed client from what live workers serve, or from a module",
+        """\
+examples:
+  doshit types --ts functions.d.ts            then: new Doshit<Functions>(...), and tsc checks each call
+  doshit types --py remote.py                 then: Remote(app).add(a=1, b=2), and mypy does
+  doshit types --py remote.py --from tasks.py no worker is asked; the module is imported here
+
+A file that was not written by this command is left alone.
+""",
+        _types,
     ),
     "server": (
         "run the embedded server in the foreground and print its URL",

@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from doshit.cli.connection import app_of
+from doshit.cli.functions import differing_lines
 from doshit.cli.look import Queue, Run, Worker, live_workers, queue, queue_names, redis_now, with_runs
 from doshit.cli.parser import UsageError
+from doshit.cli.served import differing, forms
 from doshit.cli.text import as_json, duration, one_line, table
 from doshit.client import Doshit
-from doshit.errors import ServerUnavailable
+from doshit.errors import ServerError, ServerUnavailable
 from doshit.transport import SyncFace
 
 CHECK_SECONDS = 0.75
@@ -39,11 +41,21 @@ def _show(app: Doshit, machine: bool) -> int:
     workers = with_runs(face, keys, live_workers(face, keys, now), now)
     served = {name for worker in workers for name in worker.queues}
     queues = [queue(face, keys, name, now) for name in queue_names(face, keys, {app.queue, *served})]
+    differ = _differing(app, face)
     if machine:
-        print(as_json(_machine_form(app.keys.prefix, queues, workers), indent=2))
+        print(as_json({**_machine_form(app.keys.prefix, queues, workers), "signatures_differ": differ}, indent=2))
     else:
-        print("\n".join([*_queue_lines(queues), "", *_worker_lines(workers)]))
+        print("\n".join([*_queue_lines(queues), "", *_worker_lines(workers), *differing_lines(differ)]))
     return 0
+
+
+def _differing(app: Doshit, face: SyncFace) -> dict[str, int]:
+    try:
+        return differing(forms(face, app.keys))
+    except ServerUnavailable:
+        raise
+    except ServerError:
+        return {}  # a catalog that cannot be read is no reason to show nothing
 
 
 def _queue_lines(queues: list[Queue]) -> list[str]:

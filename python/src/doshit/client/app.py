@@ -68,11 +68,17 @@ class Doshit(Operations):
     "doshit"; queue: DOSHIT_QUEUE, else "default". The environment is read at the first use, which is also when it
     connects. One instance serves all threads and event loops, and a forked child too, which connects anew.
 
+    check: whether calls by name are checked before the push, by what live workers tell of their functions; what they
+    tell is read again after some seconds, and where nothing can be read every call passes.
+
     registry: the tasks by name; child_start_hooks: what a worker's child runs before its first task.
     Raises ConfigurationError for a prefix or a queue that cannot be one.
     """
 
-    def __init__(self, url: str | None = None, *, prefix: str | None = None, queue: str | None = None) -> None:
+    def __init__(
+        self, url: str | None = None, *, prefix: str | None = None, queue: str | None = None, check: bool = True
+    ) -> None:
+        self._checks = check
         self._url, self._queue = url, None if queue is None else check_queue(queue)
         self._keys = None if prefix is None else Keys(prefix)
         self.registry: dict[str, Task[..., Any]] = {}
@@ -195,7 +201,8 @@ class Doshit(Operations):
         """Submits a call by the function's name, whose code need not be here.
 
         args: one member per parameter, anything that JSON can carry; checked against the signature where the function
-        is a task of this app. Raises BadArguments, IdConflict, ConfigurationError, ServerError.
+        is a task of this app, else by what live workers tell of it. Raises BadArguments, IdConflict,
+        ConfigurationError, ServerError.
         """
         return self._submit(self.job(function, args, **options))
 
@@ -212,13 +219,17 @@ class Doshit(Operations):
         `handles` has the handle of every job that was submitted, None for one that was not. After any other
         ServerError some may have been submitted: those with ids of your own may simply be sent again.
         """
-        listed = list(jobs)
-        return self._accept_many(listed, self._sync_side().submit_many(listed))
+        listed, side = list(jobs), self._sync_side()
+        if self._checks:
+            side.follow(side.catalog.check(listed))
+        return self._accept_many(listed, side.submit_many(listed))
 
     async def aenqueue_many(self, jobs: Iterable[Job[R]]) -> list[Handle[R]]:
         """The same as enqueue_many, for an event loop."""
-        listed = list(jobs)
-        return self._accept_many(listed, await self._async_side().submit_many(listed))
+        listed, side = list(jobs), self._async_side()
+        if self._checks:
+            await side.follow(side.catalog.check(listed))
+        return self._accept_many(listed, await side.submit_many(listed))
 
     def handle(self, id: str) -> Handle[Any]:
         """The handle of a task that was submitted elsewhere or earlier. Asks nothing of Redis yet."""
@@ -234,16 +245,23 @@ class Doshit(Operations):
     def _job(self, function: str, raw: bytes, options: Options | None, signature: Signature | None) -> Job[Any]:
         kind = Any if signature is None else signature.returns
         if options is None:
-            return Job(_new_id(), function, raw, self.queue, "", (), kind)
+            return Job(_new_id(), function, raw, self.queue, "", (), kind, is_bound=signature is not None)
         delay, fields = options.timing()
         own = bool(options.id)
-        return Job(options.id or _new_id(), function, raw, options.queue or self.queue, delay, fields, kind, own)
+        id, queue = options.id or _new_id(), options.queue or self.queue
+        return Job(id, function, raw, queue, delay, fields, kind, own, signature is not None)
 
     def _submit(self, job: Job[R]) -> Handle[R]:
-        return self._accept(job, *self._sync_side().submit(job))
+        side = self._sync_side()
+        if self._checks and not job.is_bound:
+            side.follow(side.catalog.check([job]))
+        return self._accept(job, *side.submit(job))
 
     async def _asubmit(self, job: Job[R]) -> Handle[R]:
-        return self._accept(job, *await self._async_side().submit(job))
+        side = self._async_side()
+        if self._checks and not job.is_bound:
+            await side.follow(side.catalog.check([job]))
+        return self._accept(job, *await side.submit(job))
 
     def _accept(self, job: Job[R], word: str, heard: object = None) -> Handle[R]:
         if word == "created" or word == "exists":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from doshit.client import submission
 from doshit.client.async_listener import AsyncListener, LoopTicket
+from doshit.client.catalog import Catalog
 from doshit.client.ending import END_FIELDS, PENDING, Wait
 from doshit.client.job import Job
 from doshit.commands import Call
@@ -31,6 +32,7 @@ class AsyncSide:
         self.keys = keys
         self.face = AsyncFace(url, keys.prefix)
         self.listener = AsyncListener(self.face, keys)
+        self.catalog = Catalog(keys)
         # What the user of the URL may do is found out once.
         self._may_call = self._may_listen = True
 

@@ -11,10 +11,10 @@ class Job(Generic[R_co]):
     """A task that is ready to be submitted; its arguments are bound and checked.
 
     delay: seconds, "" for none, or "front"; kind: what its result is read as, Any for plain JSON; own_id: the id was
-    given, so the task may be there already.
+    given, so the task may be there already; is_bound: its arguments were judged by a signature that is here.
     """
 
-    __slots__ = ("args", "delay", "fields", "function", "id", "kind", "own_id", "queue")
+    __slots__ = ("args", "delay", "fields", "function", "id", "is_bound", "kind", "own_id", "queue")
 
     def __init__(
         self,
@@ -26,9 +26,11 @@ class Job(Generic[R_co]):
         fields: tuple[str, ...] = (),
         kind: Any = Any,
         own_id: bool = False,
+        is_bound: bool = False,
     ) -> None:
         self.id, self.function, self.args, self.queue = id, function, args, queue
-        self.delay, self.fields, self.kind, self.own_id = delay, fields, kind, own_id
+        self.delay, self.fields, self.kind = delay, fields, kind
+        self.own_id, self.is_bound = own_id, is_bound
 
     def __repr__(self) -> str:
         return f"Job({self.id!r}, {self.function!r})"

@@ -8,6 +8,7 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from doshit.client import submission
+from doshit.client.catalog import Catalog
 from doshit.client.ending import END_FIELDS, PENDING, Wait
 from doshit.client.job import Job
 from doshit.client.listener import Listener, ThreadTicket
@@ -30,6 +31,7 @@ class SyncSide:
         self.keys = keys
         self.face = SyncFace(url, keys.prefix)
         self.listener = Listener(self.face, keys)
+        self.catalog = Catalog(keys)
         # What the user of the URL may do is found out once.
         self._may_call = self._may_listen = True
 

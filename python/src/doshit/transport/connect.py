@@ -133,7 +133,7 @@ _MEANINGS: tuple[tuple[tuple[str, ...], type[ServerError], str], ...] = (
     (("SELECT is not allowed in cluster",), ServerUnsuitable,
      "a cluster has database 0 only: leave the number out of the URL"),
     (("CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "ASK "), Unreached,
-     "a cluster or replica is being changed; it is tried again, see docs/redis.md if it stays so"),
+     "a cluster or replica is being changed; try again in a moment, see docs/redis.md if it stays so"),
     (("LOADING",), Unreached, "the server is reading its data; try again in a moment"),
     (("MOVED", "CROSSSLOT", "non local key", "same slot"), ServerUnsuitable, _CLUSTER),
     (("READONLY",), ServerUnsuitable, "this is a read-only replica; use the URL of the primary"),
@@ -148,6 +148,13 @@ _MEANINGS: tuple[tuple[tuple[str, ...], type[ServerError], str], ...] = (
     (("CERTIFICATE_REQUIRED", "certificate required", "EOF occurred in violation"), ServerUnsuitable,
      "it may ask clients for a certificate: add ?ssl_certfile=/path/cert.pem&ssl_keyfile=/path/key.pem"),
 )  # fmt: skip
+
+# With TLS 1.3 a server refuses a client after the handshake, and what is left of its reason is a matter of luck.
+_HUNG_UP = ("not ready", "closed by", "reset by peer", "Broken pipe")
+_NO_CERTIFICATE = (
+    "if it asks clients for a certificate, add ?ssl_certfile=/path/cert.pem&ssl_keyfile=/path/key.pem; or "
+)
+_NO_TLS = "if this port does not speak TLS, write redis:// instead of rediss://; or "
 
 # redis-py takes the first word of these off the message.
 _CODES: Mapping[type[Exception], str] = {
@@ -188,12 +195,17 @@ def translate(error: Exception, url: str) -> DoshitError:
             return kind(f"Redis at {redact(url)} refused: {message}; {step}")
     if isinstance(error, (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError)):
         silent = isinstance(error, (redis.exceptions.TimeoutError, TimeoutError))
-        plain = "if this port does not speak TLS, write redis:// instead of rediss://; or "
-        hint = plain if silent and url.startswith("rediss") else ""
+        hint = _tls_hint(message, silent) if url.startswith("rediss") else ""
         unreached = Unreached(f"no Redis answers at {redact(url)} ({message}); {hint}{WAYS}")
         unreached.silent = silent
         return unreached
     return ServerError(f"Redis at {redact(url)} refused: {message}")
+
+
+def _tls_hint(message: str, silent: bool) -> str:
+    if silent:
+        return _NO_TLS
+    return _NO_CERTIFICATE if any(sign in message for sign in _HUNG_UP) else ""
 
 
 _UNREACHABLE = (

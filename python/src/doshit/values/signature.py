@@ -281,4 +281,18 @@ def _schema(kind: Any, mode: _Mode) -> dict[str, Any]:
     schema = msgspec.json.schema(kind, schema_hook=of_custom)
     if nested:
         schema["$defs"] = schema.get("$defs", {}) | nested
+    if mode == "validation":
+        _let_numbers_be_decimals(schema)
     return schema
+
+
+def _let_numbers_be_decimals(schema: Any) -> None:
+    """Decimals are written as text and read from numbers too, of which msgspec says nothing."""
+    if isinstance(schema, dict):
+        if schema.get("type") == "string" and schema.get("format") == "decimal":
+            schema["type"] = ["string", "number"]
+        for part in schema.values():
+            _let_numbers_be_decimals(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            _let_numbers_be_decimals(part)

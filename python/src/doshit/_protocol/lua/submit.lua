@@ -8,57 +8,58 @@
 --          whose LPUSH never came) is completed. Refused whole at maxmemory.
 -- Vectors: commands/submit.json
 local queue = ARGV[2]
-local words, fresh, seen = {}, {}, {}
-local some_now, some_later = false, false
+local words, fresh, seen, due = {}, {}, {}, {}  -- seen: id -> where its task stands in ARGV; due: the same -> ms
+local ids, first_ids, some_later = {}, {}, false
 
 local function same(there, wanted) return not there or there == wanted end
 
-local function judge(id, fn, args)
-  local earlier = seen[id]
-  if earlier then return earlier[1] == fn and earlier[2] == args and 'exists' or 'conflict' end
-  local there = redis.pcall('HMGET', task_key(id), 'queue', 'state', 'function', 'args')
+local function compare(key, fn, args)
+  local there = redis.pcall('HMGET', key, 'queue', 'state', 'function', 'args')
   if is_error(there) then
     if not string.find(there.err, 'WRONGTYPE', 1, true) then error(there.err, 0) end  -- not this user's key, or not this node's
     return 'wrong-type'
   end
-  local taken = there[1] or there[2] == 'executing' or there[2] == 'finished'
   if not same(there[3], fn) or not same(there[4], args) then return 'conflict' end
-  if taken then return 'exists' end
-  seen[id] = {fn, args}
-  return 'created'
+  local taken = there[1] or there[2] == 'executing' or there[2] == 'finished'
+  return taken and 'exists' or 'created'
+end
+
+local function judge(at)
+  local id, fn, args = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+  local earlier = seen[id]
+  if earlier then return ARGV[earlier + 1] == fn and ARGV[earlier + 2] == args and 'exists' or 'conflict' end
+  local key = task_key(id)
+  -- Most are new, and this says so at half the price of their fields.
+  local word = redis.pcall('EXISTS', key) == 0 and 'created' or compare(key, fn, args)
+  if word == 'created' then seen[id] = at end
+  return word
+end
+
+local function place(at)
+  local id, delay = ARGV[at], ARGV[at + 3]
+  fresh[#fresh + 1] = at
+  if delay == '' then
+    ids[#ids + 1] = id
+  elseif delay == 'front' then
+    table.insert(first_ids, 1, id)
+  else
+    due[at] = due_in(delay)
+    some_later = true
+  end
 end
 
 local at = 3
 while at <= #ARGV do
-  local id, fn, args, delay, extras = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], tonumber(ARGV[at + 4])
-  local word = judge(id, fn, args)
+  local word = judge(at)
   words[#words + 1] = word
-  if word == 'created' then
-    local due = delay ~= '' and delay ~= 'front' and due_in(delay)
-    fresh[#fresh + 1] = {id, fn, args, due, at + 5, at + 4 + 2 * extras, delay == 'front'}
-    if due then some_later = true else some_now = true end
-  end
-  at = at + 5 + 2 * extras
+  if word == 'created' then place(at) end
+  at = at + 5 + 2 * ARGV[at + 4]
 end
 all_read(at)
 if #fresh == 0 then return words end
 
--- What will be written to is looked at before the first write: Lua has no roll-back.
-if some_now then redis.call('LLEN', pending_key(queue)) end
+-- Lua has no roll-back: the first write to a key is refused before anything is written, or its type is looked at.
 if some_later then redis.call('ZCARD', scheduled_key(queue)) end
-local created = now_text()
-local ids, first_ids = {}, {}
-for i = 1, #fresh do
-  local task = fresh[i]
-  redis.call('HSET', task_key(task[1]), 'function', task[2], 'state', 'pending', 'args', task[3],
-    'pending-created', created, 'queue', queue, unpack(ARGV, task[5], task[6]))
-  if task[4] then
-    redis.call('ZADD', scheduled_key(queue), task[4], task[1])
-  else
-    if task[7] then table.insert(first_ids, 1, task[1]) else ids[#ids + 1] = task[1] end
-  end
-end
-redis.pcall('SADD', queues_key, queue)  -- a list for those who look; no task depends on it
 local function push(command, list)
   for first = 1, #list, 1000 do
     redis.call(command, pending_key(queue), unpack(list, first, math.min(first + 999, #list)))
@@ -66,4 +67,12 @@ local function push(command, list)
 end
 push('LPUSH', ids)
 push('RPUSH', first_ids)
+local created = now_text()
+for i = 1, #fresh do
+  local at = fresh[i]
+  redis.call('HSET', task_key(ARGV[at]), 'function', ARGV[at + 1], 'state', 'pending', 'args', ARGV[at + 2],
+    'pending-created', created, 'queue', queue, unpack(ARGV, at + 5, at + 4 + 2 * ARGV[at + 4]))
+  if due[at] then redis.call('ZADD', scheduled_key(queue), due[at], ARGV[at]) end
+end
+redis.pcall('SADD', queues_key, queue)  -- a list for those who look; no task depends on it
 return words

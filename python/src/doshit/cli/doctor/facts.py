@@ -70,7 +70,8 @@ class Queue:
     """One queue: the length of each of its keys by the key's name, and samples.
 
     listed: whether it stands in {app}:queues. overdue: ids in scheduled whose time is long over. functions: a sample of
-    what waits, function -> ids. failures: error code -> how many among the newest failed.
+    what waits, function -> ids. ended: how many of the next ids are of tasks that have ended. failures: error code ->
+    how many among the newest failed.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Queue:
     overdue: tuple[str, ...] = ()
     overdue_count: int = 0
     functions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ended: int = 0
     quarantine: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
     failures: Mapping[str, int] = field(default_factory=dict)

@@ -147,6 +147,7 @@ class Look:
         sets = {"scheduled": keys.scheduled(name), "failed": keys.failed(name)}
         commands = [*(("LLEN", key) for key in lists.values()), *(("ZCARD", key) for key in sets.values())]
         lengths = map(number, self._reader.many(commands))
+        functions, ended = self._next_tasks(name)
         failed = self._ids("ZREVRANGE", keys.failed(name), 0, SAMPLE - 1)
         return Queue(
             name,
@@ -154,7 +155,8 @@ class Look:
             lengths=dict(zip([*lists, *sets], lengths, strict=True)),
             overdue=self._ids("ZRANGEBYSCORE", keys.scheduled(name), "-inf", late, "LIMIT", 0, SAMPLE),
             overdue_count=number(self._reader.one("ZCOUNT", keys.scheduled(name), "-inf", late)),
-            functions=self._functions(name),
+            functions=functions,
+            ended=ended,
             quarantine=self._ids("LRANGE", keys.quarantine(name), 0, SAMPLE - 1),
             failed=failed,
             failures=self._failures(failed),
@@ -163,9 +165,10 @@ class Look:
     def _ids(self, *command: bytes | str | float) -> tuple[str, ...]:
         return tuple(texts(self._reader.one(*command)) or ())
 
-    def _functions(self, queue: str) -> dict[str, tuple[str, ...]]:
-        """The functions of the next tasks of a queue, and of its parked ones."""
+    def _next_tasks(self, queue: str) -> tuple[dict[str, tuple[str, ...]], int]:
+        """The functions of the next tasks of a queue and of its parked ones; how many of the next have ended."""
         ids = [*self._ids("LRANGE", self._keys.pending(queue), -SAMPLE, -1)]
+        pending = len(ids)
         for key in self._places.parked(queue):
             ids += self._ids("LRANGE", raw(key), 0, SAMPLE - 1)
         looks = self._reader.many([("HMGET", raw(self._keys.task(id)), "function", "state") for id in ids])
@@ -174,7 +177,7 @@ class Look:
             function, state = texts(look) or ("", "")
             if function and state in ("", "pending"):
                 found[function] = (*found.get(function, ()), id)
-        return found
+        return found, sum((texts(look) or ("", ""))[1] == "finished" for look in looks[:pending])
 
     def _failures(self, ids: Sequence[str]) -> dict[str, int]:
         codes = self._reader.many([("HGET", raw(self._keys.task(id)), "error-code") for id in ids])

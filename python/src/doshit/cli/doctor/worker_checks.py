@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from doshit.cli.doctor.facts import Facts, Finding, Queue, Severity, Target, Worker
 from doshit.cli.doctor.kinds import finding
+from doshit.cli.look import raw
+from doshit.values.catalog import read_entry, signature_key
 
 GONE = 15.0
 """Seconds past a lease by which live workers have taken back what was held, an amnesty included."""
 
 IDLE_DUTIES = 30.0
-_DESCRIBING = ("title", "description", "default", "examples")
 
 
 def worker_findings(facts: Facts) -> Iterator[Finding]:
@@ -58,7 +57,8 @@ def _duties(facts: Facts) -> Iterator[Finding]:
 
 
 def _unserved(facts: Facts, queue: Queue) -> Iterator[Finding]:
-    waiting = queue.length("pending") + queue.overdue_count
+    # An id that was cancelled while it waited stays in the list until a worker meets it.
+    waiting = queue.length("pending") - queue.ended + queue.overdue_count
     serving = _serving(facts, queue.name)
     if waiting and not serving:
         yield _no_worker(facts, queue, waiting)
@@ -90,31 +90,10 @@ def _signatures(facts: Facts) -> Iterator[Finding]:
     forms: dict[str, dict[str, list[str]]] = {}
     for sha, catalog in facts.catalogs.items():
         for function, published in catalog.items():
-            forms.setdefault(function, {}).setdefault(_signature(published), []).append(sha)
+            form = signature_key(read_entry(raw(published)))
+            forms.setdefault(function, {}).setdefault(form, []).append(sha)
     for function, by_form in sorted(forms.items()):
         if len(by_form) > 1:
             shas = [sha for group in by_form.values() for sha in group]
             targets = [Target(worker.id) for worker in facts.live if worker.catalog in shas]
             yield finding("signatures-differ", facts, targets, function=function, forms=len(by_form), sha=shas[0])
-
-
-def _signature(published: str) -> str:
-    """What a caller has to know of a function, as a text that is the same for the same thing."""
-    try:
-        form = json.loads(published)
-        return json.dumps([_bare(form.get("parameters")), _bare(form.get("returns"))], sort_keys=True)
-    except (ValueError, AttributeError, RecursionError):
-        return published
-
-
-def _bare(schema: Any) -> Any:
-    """A JSON Schema without what only describes."""
-    if isinstance(schema, Mapping):
-        names = schema.get("properties")
-        kept = {k: _bare(v) for k, v in schema.items() if k not in _DESCRIBING and k != "properties"}
-        # The names of parameters are no keywords: one may be called `title`.
-        return {
-            **kept,
-            **({"properties": {k: _bare(v) for k, v in names.items()}} if isinstance(names, Mapping) else {}),
-        }
-    return [_bare(item) for item in schema] if isinstance(schema, list) else schema

@@ -21,22 +21,17 @@ from typing import Any
 
 from doshit.client import Doshit
 from doshit.errors import DoshitError
+from doshit.values.catalog import entry_text
 from doshit.worker.child.serve import Child, Descriptors
 from doshit.worker.forkserver.target import ImportFailed, load_all
-from doshit.worker.process import adopt_orphans, children_of, die_with_parent, kill_family
+from doshit.worker.process import adopt_orphans, children_of, die_with_parent, kill_below, kill_family, outlive_parent
 from doshit.worker.wire import FrameReader, Terms, frame
 
 
 def _catalog_entry(app: Doshit, name: str) -> str:
     task = app.registry[name]
     task.signature.prepare()
-    entry = {
-        "queue": task.queue,
-        "language": "python",
-        "version": 1,
-        **task.signature.json_schema(),
-    }
-    return json.dumps(entry, sort_keys=True)
+    return entry_text(task.queue, "python", task.signature.json_schema())
 
 
 def _policy(app: Doshit, name: str) -> dict[str, Any]:
@@ -96,6 +91,12 @@ class ForkServer:
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
     def serve(self) -> None:
+        # A signal at the supervisor's death would leave nobody to end what runs have started.
+        outlive_parent()
+        self._serve()
+        kill_below(os.getpid(), self._helpers)
+
+    def _serve(self) -> None:
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
         poll.register(self._wakeup, select.POLLIN)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import platform
 import re
@@ -15,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from doshit.commands import Beat, beat
+from doshit.values.catalog import catalog_sha
 from doshit.values.keys import Keys
 from doshit.values.states import BEAT, LEASE_MS, PROTOCOL_VERSION
 from doshit.values.times import format_timestamp
@@ -53,7 +52,7 @@ class Membership:
     def publish(self, catalog: Mapping[str, str]) -> None:
         """Takes the functions this worker serves: name to JSON. They are told to Redis by the next register()."""
         self._catalog = catalog
-        self._sha = hashlib.sha256(json.dumps(dict(sorted(catalog.items()))).encode()).hexdigest()[:16]
+        self._sha = catalog_sha(catalog)
 
     def register(self) -> None:
         """Tells Redis who this is. The lease begins with the beat that follows."""
