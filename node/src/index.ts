@@ -1,20 +1,20 @@
 /** What a user of the package imports. */
 
-export {
-  type AnyFunctions,
-  Client as Doshit,
-  type ClientOptions,
-  type EnqueueOptions,
-  type FailedFilter,
-  type Failure,
-  type Handle,
-  type OutputLine,
-  type Progress,
-  type ReadyJob,
-  type TaskInfo,
-  type TaskOptions,
-  type WaitOptions,
+export type {
+  AnyFunctions,
+  ClientOptions,
+  EnqueueOptions,
+  FailedFilter,
+  Failure,
+  Handle,
+  OutputLine,
+  Progress,
+  ReadyJob,
+  TaskInfo,
+  TaskOptions,
+  WaitOptions,
 } from './client/index.js';
+export { Doshit } from './doshit.js';
 export {
   BadArguments,
   BadTask,
@@ -36,3 +36,15 @@ export {
   TimeLimitExceeded,
   WaitTimeout,
 } from './errors.js';
+export type {
+  FunctionOptions,
+  Functions,
+  Handler,
+  JsonSchema,
+  Level,
+  RetryOn,
+  StandardSchema,
+  Task,
+  Worker,
+  WorkerOptions,
+} from './worker/index.js';

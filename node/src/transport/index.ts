@@ -1,5 +1,6 @@
 /** The only room that knows a Redis client: calls and commands, blocking lines, subscriptions. */
 
+export { redact } from './explain.js';
 export type { Line } from './line.js';
 export type { Listening, Subscription } from './subscription.js';
 export type { ReadyClient, RedisSource } from './target.js';

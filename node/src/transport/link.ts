@@ -8,6 +8,7 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Arg } from '../commands/index.js';
 import { LinkLost, lost, Refusal } from './faults.js';
+import { encode, Reader } from './resp.js';
 
 export type { RedisOptions };
 
@@ -44,6 +45,13 @@ const FIXED = {
   scripts: undefined,
 } satisfies RedisOptions & Record<string, unknown>;
 
+const MANY = 10_000;
+
+interface Due {
+  resolve(reply: unknown): void;
+  reject(error: Error): void;
+}
+
 /** A connection. Replies are Buffers, numbers, null and arrays of these. */
 export class Link {
   /** Called once when it is gone, also by close(). */
@@ -54,12 +62,20 @@ export class Link {
   heardAt = performance.now();
   readonly #redis: Redis;
   readonly #patience: number;
+  readonly #reader = new Reader((reply) => this.#heard(reply));
+  readonly #due: Due[] = [];
+  #first = 0;
   #open = true;
-  #pending = 0;
-  #corked = false;
+  #hearsMessages = false;
+  // What is written when this turn of the event loop ends; texts that stand side by side are one.
+  #out: (string | Buffer)[] = [];
   #why: LinkLost | undefined;
   #onDrained: (() => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
+  // Since when, and for how many ms at most, silence is borne; and for how many the timer was set.
+  #since = 0;
+  #limit = 0;
+  #armed = 0;
 
   private constructor(redis: Redis, patience: number) {
     this.#redis = redis;
@@ -68,7 +84,6 @@ export class Link {
       this.#why ??= lost(error);
     });
     redis.on('end', () => this.#ended());
-    redis.on('messageBuffer', (channel: Buffer, payload: Buffer) => this.onMessage(channel, payload));
   }
 
   /**
@@ -80,7 +95,7 @@ export class Link {
     const link = new Link(new Redis({ ...options, ...FIXED, connectTimeout: timeout }), patience);
     try {
       await link.#redis.connect();
-      link.#socket?.unref();
+      link.#takeOver();
       await Promise.all(greeting(options).map((words) => link.call(words, CONNECT_TIMEOUT)));
     } catch (error) {
       link.close();
@@ -95,33 +110,33 @@ export class Link {
 
   /** How many commands wait for their replies. */
   get pending(): number {
-    return this.#pending;
+    return this.#due.length - this.#first;
   }
 
   /** The reply of one command. All of one turn of the event loop go in one write. Throws Refusal or LinkLost. */
   call(words: readonly Arg[], patience = this.#patience): Promise<unknown> {
     if (!this.#open) return Promise.reject(this.#why ?? new LinkLost('the connection is closed'));
-    this.#cork();
-    this.#asked(patience);
-    const [name, ...args] = words as [string, ...Arg[]];
-    return this.#redis.callBuffer(name, args).then(this.#answered, this.#failed);
+    return new Promise((resolve, reject) => {
+      this.#write(encode(words));
+      this.#asked(patience);
+      this.#due.push({ resolve, reject });
+    });
   }
 
   /** Settles when no message on this channel can be missed any more. Throws Refusal or LinkLost. */
   subscribe(...channels: string[]): Promise<unknown> {
-    if (!this.#open) return Promise.reject(this.#why ?? new LinkLost('the connection is closed'));
-    this.#asked(CONNECT_TIMEOUT);
-    return this.#redis.subscribe(...channels).then(this.#answered, this.#failed);
+    this.#hearsMessages = true;
+    return Promise.all(channels.map((channel) => this.call(['SUBSCRIBE', channel], CONNECT_TIMEOUT)));
   }
 
   /** Asks for no more messages of this channel; some may still be under way. */
   unsubscribe(channel: string): void {
-    if (this.#open) this.#redis.unsubscribe(channel).catch(() => {});
+    if (this.#open) this.#write(encode(['UNSUBSCRIBE', channel]));
   }
 
   /** Settles when every command has its reply, or has none to come. */
   drained(): Promise<void> {
-    return this.#pending === 0 || !this.#open
+    return this.pending === 0 || !this.#open
       ? Promise.resolve()
       : new Promise((resolve) => {
           this.#onDrained.push(resolve);
@@ -133,17 +148,42 @@ export class Link {
     this.#redis.disconnect();
   }
 
-  // ioredis writes each command at once; held back until the turn ends, they are one system call.
-  #cork(): void {
+  // ioredis has connected; from here on its queues and its parser are not needed, and cost more than the socket does.
+  #takeOver(): void {
     const socket = this.#socket;
-    if (this.#corked || socket === undefined) return;
-    this.#corked = true;
-    socket.cork();
-    process.nextTick(() => {
-      this.#corked = false;
-      socket.uncork();
-    });
+    if (socket === undefined) throw new LinkLost('the server closed the connection');
+    socket.removeAllListeners('data');
+    socket.on('data', this.#read);
+    socket.resume();
+    socket.unref();
   }
+
+  readonly #read = (piece: Buffer): void => {
+    try {
+      this.#reader.feed(piece);
+    } catch (error) {
+      this.#why ??= lost(error);
+      this.#redis.disconnect();
+    }
+  };
+
+  #write(words: string | Buffer): void {
+    const out = this.#out;
+    if (out.length === 0) process.nextTick(this.#flush);
+    const last = out.length - 1;
+    if (typeof words === 'string' && typeof out[last] === 'string') out[last] += words;
+    else out.push(words);
+  }
+
+  readonly #flush = (): void => {
+    const out = this.#out;
+    this.#out = [];
+    const socket = this.#socket;
+    if (socket === undefined || !this.#open) return;
+    if (out.length > 1) socket.cork();
+    for (const part of out) socket.write(part);
+    if (out.length > 1) socket.uncork();
+  };
 
   get #socket(): import('node:net').Socket | undefined {
     return this.#redis.stream as import('node:net').Socket | undefined;
@@ -151,47 +191,70 @@ export class Link {
 
   // A connection on which nothing is asked does not keep the process alive.
   #asked(patience: number): void {
-    if (this.#pending++ > 0) return;
+    if (this.pending > 0) return;
     this.#socket?.ref();
+    this.#since = performance.now();
+    this.#limit = patience * 1000;
+    if (this.#timer !== undefined && this.#limit >= this.#armed) return;
     clearTimeout(this.#timer);
-    if (patience < Number.POSITIVE_INFINITY) this.#timer = setTimeout(this.#silent, patience * 1000, patience);
+    this.#watch(this.#limit);
   }
 
-  readonly #silent = (patience: number): void => {
-    this.#why ??= new LinkLost(`no answer within ${patience} s`, false);
+  // One timer for many commands, set anew only when it has gone off: to set and clear one for each costs more than the
+  // command does.
+  #watch(ms: number): void {
+    this.#armed = ms;
+    this.#timer = ms < Number.POSITIVE_INFINITY ? setTimeout(this.#judge, ms).unref() : undefined;
+  }
+
+  readonly #judge = (): void => {
+    this.#timer = undefined;
+    if (this.pending === 0) return;
+    const left = this.#limit - (performance.now() - this.#since);
+    if (left > 0) {
+      this.#watch(left);
+      return;
+    }
+    this.#why ??= new LinkLost(`no answer within ${this.#limit / 1000} s`, false);
     this.#redis.disconnect();
   };
 
-  #heard(): void {
+  #heard(reply: unknown): void {
     this.heardAt = performance.now();
-    if (--this.#pending > 0) {
-      this.#timer?.refresh();
-      return;
+    this.#since = this.heardAt;
+    if (this.#hearsMessages && Array.isArray(reply)) {
+      const kind = String(reply[0]);
+      if (kind === 'message') this.onMessage(reply[1], reply[2]);
+      if (kind === 'message' || kind === 'unsubscribe') return;
     }
-    clearTimeout(this.#timer);
+    const due = this.#due[this.#first];
+    if (due === undefined) return;
+    this.#first += 1;
+    if (this.#first === this.#due.length) this.#quiet();
+    else if (this.#first === MANY) {
+      // A pipeline that never runs dry must not keep what was answered.
+      this.#due.splice(0, MANY);
+      this.#first = 0;
+    }
+    if (reply instanceof Refusal) due.reject(reply);
+    else due.resolve(reply);
+  }
+
+  #quiet(): void {
+    this.#due.length = 0;
+    this.#first = 0;
     this.#socket?.unref();
     for (const settle of this.#onDrained.splice(0)) settle();
   }
 
-  readonly #answered = (reply: unknown): unknown => {
-    this.#heard();
-    return reply;
-  };
-
-  readonly #failed = (error: Error): never => {
-    if (isReply(error)) {
-      this.#heard();
-      throw new Refusal(error.message);
-    }
-    throw this.#why ?? lost(error);
-  };
-
   #ended(): void {
     if (!this.#open) return;
     this.#open = false;
-    clearTimeout(this.#timer);
     this.#why ??= new LinkLost('the server closed the connection');
-    for (const settle of this.#onDrained.splice(0)) settle();
+    clearTimeout(this.#timer);
+    const due = this.#due.slice(this.#first);
+    this.#quiet();
+    for (const { reject } of due) reject(this.#why);
     this.onClose(this.#why);
   }
 }
@@ -201,8 +264,4 @@ function greeting({ username, password, db }: RedisOptions): Arg[][] {
   if (password || username) words.push(username ? ['AUTH', username, password ?? ''] : ['AUTH', password ?? '']);
   if (db) words.push(['SELECT', db]);
   return words;
-}
-
-function isReply(error: Error): boolean {
-  return 'command' in error && error.name !== 'AbortError';
 }

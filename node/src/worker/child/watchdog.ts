@@ -1,0 +1,88 @@
+/**
+ * A thread beside the handlers. Ends the process with its parent, and knows whose code keeps the event loop busy.
+ *
+ * Both must work while that code sits in a loop. So it looks from outside: by the inspector, which stops the main thread
+ * wherever it is in JavaScript, for as long as it takes to ask it.
+ */
+
+import { writeSync } from 'node:fs';
+import { Session } from 'node:inspector';
+import { Socket } from 'node:net';
+import { parentPort, workerData } from 'node:worker_threads';
+
+/** The descriptor of the line between parent and watchdog. */
+export const WATCH_FD = 4;
+/** What the main thread answers for the run whose code it is in: its number, or 0. */
+export const ASKED_AS = 'doshit.current';
+
+/** Whose code it is. number: of a run, 0: unknown; where: file and line. */
+export interface Who {
+  readonly isBusy: boolean;
+  readonly number: number;
+  readonly where: string;
+}
+
+/** signs[0] counts the answers of the main thread; signs[1] is the run whose handler was begun last. */
+export interface WatchData {
+  readonly signs: Int32Array;
+}
+
+const IDLE_WITHIN = 50; // ms in which an event loop that is not busy has answered
+const PAUSE_WITHIN = 300; // ms in which code in a loop can be stopped; native code cannot
+
+if (parentPort !== null) watch((workerData as WatchData).signs);
+
+function watch(signs: Int32Array): void {
+  const line = new Socket({ fd: WATCH_FD, readable: true, writable: true });
+  line.on('error', die).on('close', die).on('end', die);
+  line.on('data', () => {
+    const before = Atomics.load(signs, 0);
+    parentPort!.postMessage('?');
+    setTimeout(() => {
+      if (Atomics.load(signs, 0) !== before) answer({ isBusy: false, number: 0, where: '' });
+      else look(Atomics.load(signs, 1));
+    }, IDLE_WITHIN);
+  });
+}
+
+// The parent has gone: nobody hears what still runs here, and others will have the tasks.
+function die(): void {
+  try {
+    process.kill(-process.pid, 'SIGKILL');
+  } catch {
+    process.kill(process.pid, 'SIGKILL');
+  }
+}
+
+function answer(who: Who): void {
+  writeSync(WATCH_FD, JSON.stringify(who));
+}
+
+interface Paused {
+  readonly params: {
+    readonly callFrames: readonly { readonly url: string; readonly location: { readonly lineNumber: number } }[];
+  };
+}
+
+// The process is killed after this, so the session is never closed.
+function look(last: number): void {
+  const session = new Session();
+  const timer = setTimeout(() => answer({ isBusy: true, number: last, where: '' }), PAUSE_WITHIN);
+  session.on('Debugger.paused', (paused) => {
+    const where = placeIn(paused as unknown as Paused);
+    const expression = `globalThis[Symbol.for('${ASKED_AS}')]()`;
+    session.post('Runtime.evaluate', { expression, returnByValue: true }, (error, told) => {
+      clearTimeout(timer);
+      const number = Number(error === null ? told.result.value : 0);
+      answer({ isBusy: true, number: number || last, where });
+      session.post('Debugger.resume');
+    });
+  });
+  session.connectToMainThread();
+  session.post('Debugger.enable', () => session.post('Debugger.pause'));
+}
+
+function placeIn({ params }: Paused): string {
+  const frame = params.callFrames.find(({ url }) => /^(file:|\/)/.test(url) && !url.includes('/node:'));
+  return frame === undefined ? '' : `${frame.url.replace(/^file:\/\//, '')}:${frame.location.lineNumber + 1}`;
+}

@@ -1,0 +1,53 @@
+/** Compares what Redis says this worker holds with what it knows, and gives back what it does not know. Runs nothing. */
+
+import { release } from '../../commands/index.js';
+import type { Keys } from '../../values/keys.js';
+import type { Log } from './log.js';
+import type { Session } from './session.js';
+
+const TWICE = 2; // beats in a row that must disagree: one may have met a call on its way
+
+/** What an auditor asks. */
+export interface Books {
+  worker(): string;
+  /** The ids this worker knows to hold, their bytes as latin1. */
+  known(): ReadonlySet<string>;
+  /** Is nothing on its way that would change them? */
+  quiet(): boolean;
+}
+
+/** The audit of one worker. */
+export class Auditor {
+  #strange = 0;
+
+  constructor(
+    private readonly session: Session,
+    private readonly keys: Keys,
+    private readonly books: Books,
+    private readonly log: Log,
+  ) {}
+
+  /** Takes what a beat answered: how many tasks Redis says this worker holds. */
+  compare(held: number): void {
+    const differs = this.books.quiet() && held > this.books.known().size;
+    this.#strange = differs ? this.#strange + 1 : 0;
+    if (this.#strange < TWICE) return;
+    this.#strange = 0;
+    this.#giveBack(this.books.worker()).catch(() => {}); // refused: the next beats will differ again
+  }
+
+  async #giveBack(worker: string): Promise<void> {
+    const [reply] = (await this.session.commands([['HGETALL', this.keys.held(worker)]])) as [Buffer[]];
+    if (!this.books.quiet()) return;
+    const known = this.books.known();
+    const strange = [];
+    for (let at = 0; at < reply.length; at += 2) {
+      const [id, value] = [reply[at]!, reply[at + 1]!];
+      if (!known.has(id.toString('latin1')))
+        strange.push([id, value.subarray(0, value.indexOf(' ')), '', false] as const);
+    }
+    if (strange.length === 0) return;
+    this.log('warning', `${strange.length} tasks are held in this worker's name that it does not know; they go back`);
+    await this.session.call(release(this.keys, worker, strange));
+  }
+}
