@@ -126,7 +126,7 @@ _MEANINGS: tuple[tuple[tuple[str, ...], type[ServerError], str], ...] = (
     (("NOAUTH", "WRONGPASS", "invalid username-password", "invalid password", "without any password",
       "unauthenticated"), ServerError,
      "check the user and password in the URL: redis://user:password@host:6379/0"),
-    (("NOPERM",), NotPermitted,
+    (("NOPERM", "ACL failure in script", "The user executing the script can't"), NotPermitted,
      "give this user the commands and keys that it needs: docs/redis.md has the rights for each role"),
     (("DB index is out of range", "invalid DB index"), ServerError,
      "use a database number the server has: redis://host:6379/0"),
