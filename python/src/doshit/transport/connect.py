@@ -66,6 +66,7 @@ _FORMS = (
 )
 _CONNECTIONS = 64  # of one client: what comes beyond waits, and never long, as each call has its timeout
 _SECRETS = re.compile(r"(?<=[?&])((?:sentinel_|ssl_)?password=)([^&]*)")
+_OPTIONS = re.compile(r"(?<=[?&])([^=&]*=)[^&]*")
 
 
 def redact(url: str) -> str:
@@ -102,7 +103,9 @@ def check_url(url: str) -> Address:
         why = _scrub(str(error).rpartition("__init__() ")[2], url)
     else:
         return address
-    raise ConfigurationError(f"{redact(url)!r} is no Redis URL ({why}); {_FORMS}")
+    # An option that nobody knows may be the one with the password, spelt wrong.
+    shown = _OPTIONS.sub(r"\1***", redact(url))
+    raise ConfigurationError(f"{shown!r} is no Redis URL ({why}); {_FORMS}")
 
 
 def pool(url: str, kind: ModuleType = redis, **settings: Any) -> Any:
