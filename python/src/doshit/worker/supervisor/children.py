@@ -108,11 +108,10 @@ class Child:
         self.began: dict[int, float] = {}
         self.is_alone = False
         self.served = 0
-        self.memory_before = self.memory_seen = 0
         self.used: tuple[int, int] | None = None
         self._measured = 0
+        self._before = 0, 0, 0
         self._memory_peak = 0
-        self._before = 0, 0
         self.progress_at = self.asked_at = time.monotonic()
         self._on_change = on_change
         self._handed_over = False
@@ -189,9 +188,8 @@ class Child:
     def measure(self) -> None:
         """Remembers what it has used until now, at the beginning of a run. What slots use is nobody's alone."""
         if self.pid is not None and not self.slots:
-            self._measured = self.head
-            self.memory_before, self.memory_seen, self._memory_peak = anonymous_bytes((self.pid,)), 0, 0
-            self._before = processor_micros(self.pid), resident_bytes(self.pid)
+            self._measured, self._memory_peak = self.head, 0
+            self._before = processor_micros(self.pid), resident_bytes(self.pid), anonymous_bytes((self.pid,))
 
     def measure_long(self, now: float) -> None:
         """The same for a run behind others that has turned out long; of a short one nobody will ask."""
@@ -199,18 +197,18 @@ class Child:
             self.measure()
 
     def memory_added(self, limit: int) -> int:
-        """Bytes that it and all below it have more than that; kept as memory_seen.
+        """Bytes that it and all below it have more than that, 0 if it has fewer.
 
         A copy that it has forked shares its pages, so what seems over the limit is looked at closely, which is dear.
         """
-        if self.pid is not None:
-            own, below = anonymous_bytes((self.pid,)), descendants(self.pid)
-            added = own + anonymous_bytes(below) - self.memory_before
-            if below and added > limit:
-                added = own + private_bytes(below) - self.memory_before
-            self.memory_seen = max(0, added)
-            self._memory_peak = max(self._memory_peak, added)
-        return self.memory_seen
+        if self.pid is None:
+            return 0
+        own, below = anonymous_bytes((self.pid,)) - self._before[2], descendants(self.pid)
+        added = own + anonymous_bytes(below)
+        if below and added > limit:
+            added = own + private_bytes(below)
+        self._memory_peak = max(self._memory_peak, added)
+        return max(0, added)
 
     @property
     def head(self) -> int:
@@ -326,7 +324,7 @@ class Child:
 
     def _use(self, pid: int) -> tuple[int, int]:
         """What the run that is running has used; its own process begins the peak anew for a run with limits only."""
-        cpu, resident = self._before
+        cpu, resident, _ = self._before
         peak = max(self._memory_peak, peak_bytes(pid) - resident) if self.head in self.wishes else 0
         return sum(map(processor_micros, (pid, *descendants(pid)))) - cpu, peak
 
