@@ -1253,14 +1253,14 @@ return words
 `,
   },
   requeue: {
-    sha: '852a8db835cdc0d073178c11d18123866f33f1c9',
+    sha: '55c4cc156874578e5fbaa1cb70da14907c236e71',
     source: `-- requeue: finished -> pending. Lets failed tasks run once more, by hand, as if they were new.
 -- Parts: base time calls
 ${base}${time}${calls}-- ARGV: now, then ids.
 -- Replies: one word per id: "requeued" | "unknown" (there is no such task) | "not-failed" (it succeeded, or is not over) |
 --          "wrong-type" (its key is no hash, or its queue no list).
 -- Promise: what was asked for stays, what became of it goes, with an \`expires\` that is over; safe to send again. Refused whole
---          at maxmemory.
+--          at maxmemory; refused by rights it leaves the task failed.
 -- Vectors: commands/requeue.json
 local DEFAULT, QUEUE_BYTES = 'default', 64
 
@@ -1290,17 +1290,19 @@ end
 for i = 1, #backs do
   local id, queue, expires = unpack(backs[i], 1, 3)
   local key = task_key(id)
-  redis.call('HSET', key, 'state', 'pending', 'pending-created', now_text(), 'queue', queue)
+  -- A user may lack the right to some of this, and what was written stays: so the entry first, which means nothing while the
+  -- task is finished, and the state last.
+  redis.call('LPUSH', pending_key(queue), id)
+  redis.call('DEL', app .. 'log:' .. id)
+  redis.call('PERSIST', key)
   redis.call('HDEL', key, 'result', 'result-value', 'error-code', 'error-reason', 'error-exception', 'finished-created',
     'executing-created', 'worker', 'claim', 'attempts', 'lost', 'retried', 'failures', 'unknown-since', 'cancelled-created',
     'progress', 'output', 'cpu-time', 'memory-peak')
   if expires and expires <= now_text() then redis.call('HDEL', key, 'expires') end
-  redis.call('PERSIST', key)
+  redis.call('HSET', key, 'state', 'pending', 'pending-created', now_text(), 'queue', queue)
   redis.pcall('ZREM', app .. queue .. ':failed', id)
   redis.pcall('ZREM', scheduled_key(queue), id)
   redis.pcall('SADD', queues_key, queue)
-  redis.call('DEL', app .. 'log:' .. id)
-  redis.call('LPUSH', pending_key(queue), id)
 end
 return words
 `,

@@ -393,7 +393,7 @@ export const FIELDS = {
           "writers": [
             "worker"
           ],
-          "description": "How much the runs printed. Absent: nothing."
+          "description": "How much the runs printed; over the worker's cap: at least so much. Absent: nothing."
         },
         {
           "name": "cpu-time",

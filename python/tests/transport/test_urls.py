@@ -42,6 +42,13 @@ def test_a_url_that_cannot_be_read_is_refused_with_the_forms_there_are(url):
     assert "p/w" not in str(told.value)
 
 
+@pytest.mark.parametrize("option", ["pasword=secret", "db=secret", "auth=secret"])
+def test_a_url_that_cannot_be_read_shows_no_value_of_its_options(option):
+    with pytest.raises(ConfigurationError, match=option.replace("secret", r"\*\*\*")) as told:
+        route_to(f"redis://host/0?timeout=1&{option}")
+    assert "secret" not in str(told.value)
+
+
 @pytest.mark.parametrize(
     "url",
     [

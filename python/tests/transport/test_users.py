@@ -6,6 +6,7 @@ import pytest
 import redis
 
 from doshit import Doshit
+from doshit.cli.main import main
 from doshit.errors import NotPermitted
 from worker.workers import TASKS, World, until
 
@@ -118,3 +119,25 @@ def test_a_viewer_sees_and_changes_nothing(node, url, refused):
     for words in (("HSET", f"{APP}:task:1", "state", "x"), ("LPUSH", f"{APP}:cancel", "1"), ("EVAL", "return 1", 0)):
         assert refused("viewer", *words)
     assert not refused("viewer", "LRANGE", f"{APP}:default:pending", 0, -1)
+
+
+def test_a_producer_cancels_by_asking_the_workers(node, url):
+    with Doshit(url("producer"), prefix=APP) as app:
+        handle = app.enqueue("add", {"a": 1, "b": 2})
+        assert handle.cancel() == "asked"
+    assert node.client.lrange(f"{APP}:cancel", 0, -1) == [handle.id.encode()]
+
+
+@pytest.mark.parametrize("role", ["producer", "plain-producer"])
+def test_a_failed_task_stays_as_it_was_for_who_may_not_run_it_again(node, url, role):
+    ended = {"function": "add", "state": "finished", "result": "failed", "error-code": "exited", "queue": "default"}
+    node.client.hset(f"{APP}:task:1", mapping=ended)
+    with Doshit(url(role), prefix=APP) as app, pytest.raises(NotPermitted, match=r"docs/redis\.md has the rights"):
+        app.handle("1").retry()
+    assert node.client.hgetall(f"{APP}:task:1") == {name.encode(): value.encode() for name, value in ended.items()}
+
+
+def test_a_producer_is_shown_its_task(node, url, capsys):
+    World(node.client, APP).push("1", "add", {"a": 1, "b": 2})
+    assert main(["show", "1", "--redis", url("producer"), "--prefix", APP]) == 0
+    assert "pending" in capsys.readouterr().out

@@ -267,6 +267,19 @@ def burn(seconds: float) -> None:
         pass
 
 
+@app.task
+def burn_deaf() -> int:
+    """One call of C code that looks at no signal."""
+    return sum(range(10**12))
+
+
+@app.task
+def burn_below(seconds: float) -> None:
+    """A child process does it."""
+    code = f"import time\nwhile time.process_time() < {seconds}: pass"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 # Cancel
 
 

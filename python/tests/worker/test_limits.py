@@ -214,3 +214,31 @@ def test_what_a_run_used_that_was_killed_stands_there_too(stage):
     assert "killed" in task["error-reason"]
     assert int(task["memory-peak"]) > 64 * MEGABYTE
     assert float(task["cpu-time"]) >= 0.01
+
+
+@pytest.mark.parametrize("function", ["burn", "burn_below"])
+def test_a_long_run_without_limits_says_what_it_used_of_the_processor_child_processes_included(stage, function):
+    assert 0.3 <= float(stage.ended(stage.start(function, seconds=0.3))["cpu-time"]) < 5
+
+
+def test_a_long_run_without_limits_says_what_memory_it_added(stage):
+    task = stage.ended(stage.start("hog", megabytes=150))
+    assert 140 * MEGABYTE < int(task["memory-peak"]) < 300 * MEGABYTE
+
+
+def test_what_a_run_used_that_was_killed_for_its_time_stands_there_too(stage):
+    task = stage.failed(stage.start("burn_deaf", {"time-limit": "0.3"}), "time-limit")
+    assert "killed" in task["error-reason"]
+    assert 0.1 <= float(task["cpu-time"]) < 5
+
+
+def test_what_a_run_without_limits_used_that_was_killed_by_a_cancel_stands_there_too(stage):
+    id = stage.start("burn_deaf")
+    stage.running(id)
+    stage.cancel(id)
+    assert float(stage.failed(id, "cancelled")["cpu-time"]) > 0
+
+
+def test_the_memory_of_child_processes_counts_in_the_peak_of_a_run_with_a_memory_limit(stage):
+    task = stage.failed(stage.start("hog_below", SMALL, megabytes=500), "memory-limit")
+    assert int(task["memory-peak"]) > 64 * MEGABYTE

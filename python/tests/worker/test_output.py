@@ -144,6 +144,14 @@ def test_a_small_cap_keeps_so_much_and_says_that_there_was_more(server, tmp_path
         assert "abcdef" not in stage.text(id)
 
 
+@pytest.mark.parametrize("way", ["print", "subprocess"])
+def test_a_flood_says_that_there_was_more_also_where_a_piece_is_as_large_as_the_cap(stage, way):
+    id = stage.start("floods", way=way, megabytes=2)
+    stage.value(id)
+    assert stage.text(id).endswith("\n[more was written than is kept]\n")
+    assert int(stage.task(id)["output"]) > 65536
+
+
 def test_programs_that_set_up_their_streams_find_what_they_expect(stage):
     id = stage.start("sets_up_its_streams")
     assert stage.value(id) == "utf-8 1 False"

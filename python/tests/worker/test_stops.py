@@ -62,7 +62,7 @@ def test_a_second_signal_hands_back_at_once(start_worker, world, gate, second):
     until(lambda: "stopping" in worker.log())
     worker.signal(second)
     assert worker.wait() == 0
-    assert sorted(world.entries(which="pending")) == [b"a", b"b"]
+    assert world.entries(which="pending") == [b"b", b"a"], "the oldest is the next again"
     assert world.entries() == []
 
 

@@ -79,7 +79,10 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
 
 def _add_connection(parser: Parser, starts_server: bool) -> None:
     group = parser.add_argument_group("which server and which app")
-    url = "redis://, rediss:// or unix:// (default: DOSHIT_REDIS, else REDIS_URL, else redis://localhost:6379/0)"
+    url = (
+        "redis://, rediss:// or unix:// (default: DOSHIT_REDIS, else REDIS_URL, else redis://localhost:6379/0); other "
+        "users of this machine see a password that stands here, so put it into DOSHIT_REDIS"
+    )
     group.add_argument(
         "--redis", metavar="URL", help="refused: this starts a server of its own" if starts_server else url
     )

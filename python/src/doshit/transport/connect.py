@@ -66,6 +66,7 @@ _FORMS = (
 )
 _CONNECTIONS = 64  # of one client: what comes beyond waits, and never long, as each call has its timeout
 _SECRETS = re.compile(r"(?<=[?&])((?:sentinel_|ssl_)?password=)([^&]*)")
+_OPTIONS = re.compile(r"(?<=[?&])([^=&]*=)[^&]*")
 
 
 def redact(url: str) -> str:
@@ -102,7 +103,9 @@ def check_url(url: str) -> Address:
         why = _scrub(str(error).rpartition("__init__() ")[2], url)
     else:
         return address
-    raise ConfigurationError(f"{redact(url)!r} is no Redis URL ({why}); {_FORMS}")
+    # An option that nobody knows may be the one with the password, spelt wrong.
+    shown = _OPTIONS.sub(r"\1***", redact(url))
+    raise ConfigurationError(f"{shown!r} is no Redis URL ({why}); {_FORMS}")
 
 
 def pool(url: str, kind: ModuleType = redis, **settings: Any) -> Any:
@@ -126,7 +129,7 @@ _MEANINGS: tuple[tuple[tuple[str, ...], type[ServerError], str], ...] = (
     (("NOAUTH", "WRONGPASS", "invalid username-password", "invalid password", "without any password",
       "unauthenticated"), ServerError,
      "check the user and password in the URL: redis://user:password@host:6379/0"),
-    (("NOPERM",), NotPermitted,
+    (("NOPERM", "ACL failure in script", "The user executing the script can't"), NotPermitted,
      "give this user the commands and keys that it needs: docs/redis.md has the rights for each role"),
     (("DB index is out of range", "invalid DB index"), ServerError,
      "use a database number the server has: redis://host:6379/0"),

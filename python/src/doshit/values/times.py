@@ -21,10 +21,13 @@ def parse_timestamp(text: str) -> datetime:
 
 
 def seconds_of(duration: float | timedelta) -> float:
-    """A duration in seconds, from a number of seconds or a timedelta. Raises ValueError below 0."""
-    seconds = duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
+    """A duration in seconds, from a number of seconds or a timedelta. Raises ValueError below 0 and from 1e10 on."""
+    try:
+        seconds = duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"{duration!r} is no duration: give a number of seconds, or a timedelta") from None
     if not 0 <= seconds < 1e10:
-        raise ValueError(f"a duration of {seconds:g} s: give 0 or more seconds, or a timedelta")
+        raise ValueError(f"a duration of {seconds:g} s: give seconds from 0 to below 10,000,000,000, or a timedelta")
     return seconds
 
 

@@ -137,8 +137,8 @@ def peak_bytes(pid: int | str = "self") -> int:
 
 
 def processor_micros(pid: int) -> int:
-    """Microseconds of processor time that a process has used, 0 where /proc does not tell (proc(5), stat)."""
-    ticks = sum(map(int, _stat(pid)[11:13]))
+    """Microseconds of the processor that a process and those it waited for have used (proc(5), stat); else 0."""
+    ticks = sum(map(int, _stat(pid)[11:15]))
     return ticks * 1_000_000 // os.sysconf("SC_CLK_TCK")
 
 

@@ -14,8 +14,9 @@ from doshit.worker.process import data_bytes, peak_bytes, reset_peak, resident_b
 from doshit.worker.wire import CANCELLED, MEMORY, Job, Wishes
 
 Usage = tuple[int, int]
+"""Microseconds of the processor, bytes of memory."""
 
-_LONG = 100_000  # microseconds of a run from which its use of the processor is told without being asked for
+_LONG = 100_000  # microseconds of a run from which its use of the machine is told without being asked for
 _SHORT = 1000  # microseconds of a run that says its function need not be measured: that would cost as much as it
 _NET = 512 << 20  # bytes above four limits at which an allocation is refused outright
 
@@ -24,7 +25,7 @@ class Runner:
     """An event loop is made when the first `async def` runs, and kept.
 
     running: the sequence number of the run whose code is being performed, 0 for none; interrupt raises an error in it;
-    usage: microseconds of CPU and bytes of memory of the last run, where they are worth telling.
+    usage: what the last run used, where that is worth telling.
     """
 
     def __init__(self, work: Work, interrupt: Callable[[BaseException], None]) -> None:
@@ -39,33 +40,28 @@ class Runner:
     def run(self, job: Job) -> Report:
         """Runs a job to its report: (sequence number, RETURNED or FAILED, microseconds, payload)."""
         sequence, id, name, raw, claim, attempt, wishes = job
-        watch = None
+        net = None
         if wishes is None:
             set_running((id, name, claim, attempt))
         else:
             wished = Wishes(*wishes)
             deadline = None if wished.time_limit is None else time.monotonic() + wished.time_limit
             set_running((id, name, claim, attempt, deadline, wished.username, wished.traceparent))
-            watch = Watch(wished)
+            net = Net(wished.memory_limit) if wished.memory_limit is not None else None
         self._stopped, self.usage = 0, None
-        cpu = 0 if watch is None and name in self._short else time.process_time_ns()
+        meter = None if wishes is None and name in self._short else Meter()
         begun = time.perf_counter_ns()
-        kind, payload = self._outcome(sequence, name, raw, watch)
+        kind, payload = self._outcome(sequence, name, raw, net)
         micros = (time.perf_counter_ns() - begun) // 1000
-        if cpu or micros >= _LONG:
-            self._measure(name, micros, cpu, watch)
+        if meter is not None and (wishes is not None or micros >= _LONG):
+            self.usage = meter.usage()
+        if micros >= _LONG:
+            self._short.discard(name)
+        elif meter is not None and micros < _SHORT:
+            self._short.add(name)
         return sequence, kind, micros, payload
 
-    def _measure(self, name: bytes, micros: int, cpu: int, watch: Watch | None) -> None:
-        """What the run has used, if that was asked for, or it took long and its beginning was measured."""
-        if cpu and (watch is not None or micros >= _LONG):
-            self.usage = (time.process_time_ns() - cpu) // 1000, watch.peak() if watch else 0
-        if micros < _SHORT:
-            self._short.add(name)
-        elif micros >= _LONG:
-            self._short.discard(name)
-
-    def _outcome(self, sequence: int, name: bytes, raw: bytes, watch: Watch | None) -> Outcome:
+    def _outcome(self, sequence: int, name: bytes, raw: bytes, net: Net | None) -> Outcome:
         try:
             try:
                 task = self._work.tasks[name]
@@ -76,12 +72,12 @@ class Runner:
                     value = self._await(value)
             finally:
                 self.running = 0
-                if watch is not None:
-                    watch.lift()
+                if net is not None:
+                    net.lift()
             return self._work.close(value, name)
         except BaseException as error:  # a task may raise anything; nothing escapes
             self.running = 0
-            if watch is not None and watch.has_net and isinstance(error, MemoryError):
+            if net is not None and isinstance(error, MemoryError):
                 self._stopped = MEMORY
             return self._work.failed(error, name, self._stopped)
 
@@ -114,29 +110,39 @@ class Runner:
             self._interrupt(stop_error(why))
 
 
-class Watch:
-    """The limits of one run, seen from inside: its memory at most, and a net far above a memory limit."""
+class Meter:
+    """What one run uses, seen from inside: time of the processor, with that of processes it waited for, and memory."""
 
-    def __init__(self, wishes: Wishes) -> None:
+    def __init__(self) -> None:
         reset_peak()
-        self._before = resident_bytes()
-        self.has_net = wishes.memory_limit is not None
+        self._resident, self._micros = resident_bytes(), _processor_micros()
+
+    def usage(self) -> Usage:
+        """The bytes are the most that this process had more than at the beginning."""
+        return _processor_micros() - self._micros, max(0, peak_bytes() - self._resident)
+
+
+def _processor_micros() -> int:
+    waited_for = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time_ns() // 1000 + int((waited_for.ru_utime + waited_for.ru_stime) * 1_000_000)
+
+
+class Net:
+    """A net far above a memory limit: one huge allocation would be there before anybody has looked.
+
+    A tight net is none: it counts the stacks of threads that are never touched.
+    """
+
+    def __init__(self, memory_limit: int) -> None:
         self._lifted: tuple[int, int] | None = None
-        if wishes.memory_limit is not None:
-            # One huge allocation would be there before anybody has looked. A tight net is none: it counts the stacks of
-            # threads that are never touched.
-            soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-            net = data_bytes() + 4 * wishes.memory_limit + _NET
-            if (soft == resource.RLIM_INFINITY or net < soft) and (hard == resource.RLIM_INFINITY or net < hard):
-                self._lifted = soft, hard
-                resource.setrlimit(resource.RLIMIT_DATA, (net, hard))
+        soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        net = data_bytes() + 4 * memory_limit + _NET
+        if (soft == resource.RLIM_INFINITY or net < soft) and (hard == resource.RLIM_INFINITY or net < hard):
+            self._lifted = soft, hard
+            resource.setrlimit(resource.RLIMIT_DATA, (net, hard))
 
     def lift(self) -> None:
         """Takes the net away: the result is encoded without it."""
         if self._lifted is not None:
             resource.setrlimit(resource.RLIMIT_DATA, self._lifted)
             self._lifted = None
-
-    def peak(self) -> int:
-        """Bytes at most that the run added."""
-        return max(0, peak_bytes() - self._before)

@@ -38,6 +38,8 @@ from doshit.worker.wire import (
     tokens,
 )
 
+_LONG = 0.02  # seconds after which what a run uses from there on is worth knowing
+
 # (task, kind, microseconds, payload, why it was told to end or ""); the middle three as wire.py says.
 Report = tuple[Claimed, int, int, Any, str]
 # (task, kind, payload) of what a run tells before its end: OUTPUT, PROGRESS, USAGE.
@@ -89,7 +91,7 @@ class Child:
     runs: what it was given and has neither reported nor given back, in order; the first of them is running. slots: how
     many it runs at once, 0 for an ordinary one; with slots all of `runs` are running, since `began`. wishes: what is
     unusual about some runs; stopping: those told to end; is_alone: nothing may be put behind its run; served: how many
-    runs it was given; used: (microseconds of processor time, bytes) of a measured run that it was killed in.
+    runs it was given; used: (microseconds of processor time, bytes) of the run that it was killed in.
     """
 
     def __init__(self, number: int, nursery: int, on_change: Callable[[Child], None], slots: int = 0) -> None:
@@ -106,9 +108,10 @@ class Child:
         self.began: dict[int, float] = {}
         self.is_alone = False
         self.served = 0
-        self.memory_before = self.memory_seen = 0
         self.used: tuple[int, int] | None = None
-        self._before: tuple[int, int] | None = None
+        self._measured = 0
+        self._before = 0, 0, 0
+        self._memory_peak = 0
         self.progress_at = self.asked_at = time.monotonic()
         self._on_change = on_change
         self._handed_over = False
@@ -163,6 +166,8 @@ class Child:
         sequence = range(first, self._next)
         self.runs.update(zip(sequence, tasks, strict=True))
         if any(wishes):
+            if len(self.runs) == len(tasks):
+                self.measure()
             self.wishes.update((n, wish) for n, wish in zip(sequence, wishes, strict=True) if wish is not None)
         jobs = zip(sequence, tasks, wishes, strict=True)
         self._out += frame([(n, t.id, t.function, t.args, t.claim, t.attempts, wish) for n, t, wish in jobs])
@@ -181,23 +186,29 @@ class Child:
         return self.began if self.slots else {self.head: self.progress_at} if self.runs else {}
 
     def measure(self) -> None:
-        """Remembers what it has used, before a run with limits that is alone in it."""
-        if self.pid is not None:
-            self.memory_before, self.memory_seen = anonymous_bytes((self.pid,)), 0
-            self._before = processor_micros(self.pid), resident_bytes(self.pid)
+        """Remembers what it has used until now, at the beginning of a run. What slots use is nobody's alone."""
+        if self.pid is not None and not self.slots:
+            self._measured, self._memory_peak = self.head, 0
+            self._before = processor_micros(self.pid), resident_bytes(self.pid), anonymous_bytes((self.pid,))
+
+    def measure_long(self, now: float) -> None:
+        """The same for a run behind others that has turned out long; of a short one nobody will ask."""
+        if self.runs and self._measured != self.head and now - self.progress_at >= _LONG:
+            self.measure()
 
     def memory_added(self, limit: int) -> int:
-        """Bytes that it and all below it have more than that; kept as memory_seen.
+        """Bytes that it and all below it have more than that, 0 if it has fewer.
 
         A copy that it has forked shares its pages, so what seems over the limit is looked at closely, which is dear.
         """
-        if self.pid is not None:
-            own, below = anonymous_bytes((self.pid,)), descendants(self.pid)
-            added = own + anonymous_bytes(below) - self.memory_before
-            if below and added > limit:
-                added = own + private_bytes(below) - self.memory_before
-            self.memory_seen = max(0, added)
-        return self.memory_seen
+        if self.pid is None:
+            return 0
+        own, below = anonymous_bytes((self.pid,)) - self._before[2], descendants(self.pid)
+        added = own + anonymous_bytes(below)
+        if below and added > limit:
+            added = own + private_bytes(below)
+        self._memory_peak = max(self._memory_peak, added)
+        return max(0, added)
 
     @property
     def head(self) -> int:
@@ -285,6 +296,8 @@ class Child:
         if not sequence:
             notices.append((kind, payload))
         elif sequence in self.runs:  # a thread that a run has left behind may still tell something
+            if kind == USAGE and sequence == self._measured:  # only from here what is below it is seen
+                payload = payload[0], max(payload[1], self._memory_peak)
             self.told.append((self.runs[sequence], kind, payload))
 
     def _ended(self, sequence: int) -> Claimed:
@@ -305,11 +318,15 @@ class Child:
     def kill(self) -> None:
         """SIGKILL, to it and all that is below it. Its end comes like any other."""
         if self.pid is not None:
-            if self.is_alone and self._before is not None and self.used is None:
-                cpu, resident = self._before
-                peak = max(self.memory_seen, peak_bytes(self.pid) - resident, 0)
-                self.used = processor_micros(self.pid) - cpu, peak
+            if self.runs and self._measured == self.head and self.used is None:
+                self.used = self._use(self.pid)
             kill_family(self.pid)
+
+    def _use(self, pid: int) -> tuple[int, int]:
+        """What the run that is running has used; its own process begins the peak anew for a run with limits only."""
+        cpu, resident, _ = self._before
+        peak = max(self._memory_peak, peak_bytes(pid) - resident) if self.head in self.wishes else 0
+        return sum(map(processor_micros, (pid, *descendants(pid)))) - cpu, peak
 
     def close(self) -> None:
         """Closes our ends: a living child ends when it next asks for a token."""

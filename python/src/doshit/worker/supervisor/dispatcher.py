@@ -125,11 +125,8 @@ class Dispatcher:
                 return False
             child = unused
         task = self.ready.popleft()
-        wishes = self._policies.wishes(task)
         child.is_alone = True
-        if wishes is not None:
-            child.measure()
-        child.give([task], [wishes])
+        child.give([task], [self._policies.wishes(task)])
         return True
 
     def _take(self, most: int, idle: bool) -> list[Claimed]:

@@ -22,7 +22,7 @@ from doshit.worker.supervisor.children import Child, Report, Told
 from doshit.worker.supervisor.limiter import CODES
 from doshit.worker.supervisor.policies import Policies
 from doshit.worker.supervisor.settler import Settler, failure
-from doshit.worker.wire import MEMORY, RETURNED, USAGE
+from doshit.worker.wire import RETURNED, USAGE
 
 log = logging.getLogger("doshit.worker")
 
@@ -65,8 +65,6 @@ class Endings:
                 self._usage[task.claim] = child.used
         elif child.slots:
             return self._interrupted_beside(task, child)
-        elif self._was_over(task, child):
-            code, reason = CODES[MEMORY], f"memory limit of {self._limit(task):,} bytes passed; {how}"
         self._failed(task, code, reason, "", None)
 
     def _interrupted_beside(self, task: Claimed, child: Child) -> None:
@@ -84,10 +82,6 @@ class Endings:
     def _limit(self, task: Claimed) -> int:
         wishes = self._policies.wishes(task)
         return (wishes.memory_limit or 0) if wishes is not None else 0
-
-    def _was_over(self, task: Claimed, child: Child) -> bool:
-        """A process that the kernel killed for memory leaves no other trace than what it had last."""
-        return bool(self._limit(task)) and child.memory_seen > self._limit(task)
 
     def _failed(self, task: Claimed, code: str, reason: str, trace: str, again: float | bool | None) -> None:
         wait = None if code == ErrorCode.CANCELLED else self._policies.retry_in(task, code, again)

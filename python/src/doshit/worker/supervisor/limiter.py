@@ -28,11 +28,12 @@ class Limiter:
         self._sample_at = 0.0
 
     def tick(self, now: float) -> None:
-        """Looks at every run that has a limit or was told to end."""
+        """Looks at every run that has a limit, was told to end, or has turned out long."""
         sample = now >= self._sample_at
         if sample:
             self._sample_at = now + _SAMPLE
         for child in list(self._children.values()):
+            child.measure_long(now)
             if child.stopping:
                 self._insist(child, now)
             if child.wishes and child.ready:

@@ -22,6 +22,7 @@ _decoder = codecs.getincrementaldecoder("utf-8")
 
 _EVERY = 0.1  # seconds between two calls for what runs tell meanwhile
 _LIVE_AFTER = 0.05  # seconds of one run after which its descriptors are read while it goes on
+_MORE = "\n[more was written than is kept]\n"
 _READS = 16  # of 64 KiB, from one child and turn
 
 
@@ -66,11 +67,9 @@ class Notes:
         data = text.encode("utf-8", "backslashreplace")
         room = self._cap - page.captured
         page.captured += len(data)
-        if room <= 0:
+        if room < 0 or not data:
             return
-        kept = (
-            text if len(data) <= room else data[:room].decode("utf-8", "ignore") + "\n[more was written than is kept]\n"
-        )
+        kept = text if len(data) <= room else data[:room].decode("utf-8", "ignore") + _MORE
         at = format_timestamp(datetime.fromtimestamp(micros / 1e6, UTC))
         page.entries.append(Entry(stream, at, kept))
         for line in kept.splitlines():

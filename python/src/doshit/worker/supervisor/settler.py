@@ -84,9 +84,10 @@ class Settler:
                 log.warning("task %s: its end came too late, another run owns it", end.id.decode(errors="replace"))
 
     def release(self, tasks: Sequence[Claimed], begun: bool = False) -> None:
-        """Gives tasks back to the front of their queues, in order. begun: their runs count as attempts."""
+        """Gives tasks back to the front of their queues, as they were claimed. begun: their runs count as attempts."""
         if not tasks:
             return
+        tasks = sorted(tasks, key=_claimed_at)
         self.unsettled += len(tasks)
         call = release(self._keys, self._worker(), [(t.id, t.claim, "", begun) for t in tasks])
         self._session.call(call, partial(self._given_back, tasks, partial(self.release, begun=begun)))
@@ -126,6 +127,12 @@ class Settler:
             _, tasks, again = self._again.pop(0)
             self.unsettled -= len(tasks)
             again(tasks)
+
+
+def _claimed_at(task: Claimed) -> tuple[int, int]:
+    """Which claim of this worker brought it, and as the how many: the end of its token."""
+    request, _, n = task.claim.rpartition(b"/")[2].partition(b".")
+    return int(request), int(n)
 
 
 def unknown_reason(function: bytes, known: frozenset[bytes]) -> str:
