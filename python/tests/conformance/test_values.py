@@ -32,9 +32,14 @@ FUNCTIONS = {
 
 def vectors(file: str) -> pytest.MarkDecorator:
     """One test for each case of a file."""
-    chosen = {name: case for name, case in CASES.items() if name.startswith(f"{file}: ")}
+    chosen = [name for name in CASES if name.startswith(f"{file}: ")]
     assert chosen
-    return pytest.mark.parametrize("case", chosen.values(), ids=chosen.keys())
+    return pytest.mark.parametrize("name", chosen)
+
+
+@pytest.fixture
+def case(name: str) -> Case:
+    return CASES[name]
 
 
 @vectors("keys")
