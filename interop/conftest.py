@@ -14,6 +14,7 @@ from clients import CLIENTS, Client, connect, until
 from servers import engines, private_server
 from workers import WORKERS, Worker
 
+
 @pytest.fixture(scope="session")
 def url() -> Iterator[str]:
     """A server of this run's own."""
@@ -43,9 +44,9 @@ def start_worker(url: str, prefix: str, plain: Any) -> Iterator[Callable[..., Wo
     """start_worker("python", "-c", "1"): a live one, which serves when this returns, stopped at the end of the test."""
     with ExitStack() as stack:
 
-        def start(kind: str, *more: str) -> Worker:
+        def start(kind: str, *more: str, **target: object) -> Worker:
             before = plain.zcard(f"{prefix}:workers")
-            worker = WORKERS[kind](url, prefix, *more)
+            worker = WORKERS[kind](url, prefix, *more, **target)
             stack.callback(worker.stop)
             until(lambda: plain.zcard(f"{prefix}:workers") > before, f"a {kind} worker serves")
             return worker
@@ -55,7 +56,7 @@ def start_worker(url: str, prefix: str, plain: Any) -> Iterator[Callable[..., Wo
 
 @pytest.fixture(scope="session")
 def worker_of(url: str) -> Iterator[Callable[[str], str]]:
-    """worker_of("node"): the prefix that a worker of this kind serves until the session ends. Starting one takes long."""
+    """worker_of("node"): the prefix that one of this kind serves until the session ends: to start one takes long."""
     prefixes: dict[str, str] = {}
     with ExitStack() as stack:
 

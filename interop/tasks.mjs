@@ -1,4 +1,4 @@
-/** What the Node workers of these tests serve, as tasks.py does in Python. */
+/** What the Node workers of these tests serve, as tasks.py does in Python, with the same signatures. */
 
 import { setTimeout as pause } from 'node:timers/promises';
 
@@ -16,6 +16,7 @@ export default {
   echo: { schema: takes({ value: {} }), handler: ({ value }) => value },
   fail: {
     schema: takes({ message: { type: 'string' } }),
+    returns: { type: 'null' },
     handler: ({ message }) => {
       throw new Error(message);
     },

@@ -43,12 +43,16 @@ def test_two_thousand_tasks_of_two_functions_each_run_in_the_language_that_has_t
     for kind in OURS:
         start_worker(kind)
     handles = app.enqueue_many(app.job(f"only_{['python', 'node'][n % 2]}", {"n": n}) for n in range(2000))
-    assert [handle.result(timeout=60) for handle in handles] == [[["python", "node"][n % 2], 2 * n] for n in range(2000)]
+    assert [handle.result(timeout=60) for handle in handles] == [
+        [["python", "node"][n % 2], 2 * n] for n in range(2000)
+    ]
     ids = [handle.id for handle in handles]
     assert told(plain, app, ids, "attempts", "lost") == [["1", None]] * 2000
     until(at_rest, "nothing is left behind")
     # A look for each task would be a spin; what is taken in batches needs far fewer.
-    claims = [int(plain.hget(f"{prefix}:worker:{id}", "request") or 0) for id in plain.zrange(f"{prefix}:workers", 0, -1)]
+    claims = [
+        int(plain.hget(f"{prefix}:worker:{id}", "request") or 0) for id in plain.zrange(f"{prefix}:workers", 0, -1)
+    ]
     assert len(claims) == 2
     assert sum(claims) < 1000
 
@@ -71,7 +75,9 @@ def test_what_waits_for_a_busy_worker_keeps_no_other_from_its_own_tasks(busy, st
     until(at_rest, "nothing is left behind")
 
 
-def test_a_fleet_is_swapped_from_one_language_to_the_other_and_back_and_loses_nothing(start_worker, app, plain, at_rest):
+def test_a_fleet_is_swapped_from_one_language_to_the_other_and_back_and_loses_nothing(
+    start_worker, app, plain, at_rest
+):
     handles: list[Any] = []
     said: list[set[str]] = []
 

@@ -39,14 +39,17 @@ class CommandWorker:
                 self._process.wait()
 
 
-def python_worker(url: str, prefix: str, *more: str) -> Worker:
-    program = [sys.executable, "-m", "doshit.cli.main", "worker", f"{FOLDER / 'tasks.py'}:app"]
-    return CommandWorker([*program, "--redis", url, "--prefix", prefix, *(more or ("-c", "2"))])
+def python_worker(url: str, prefix: str, *more: str, target: object = f"{FOLDER / 'tasks.py'}:app") -> Worker:
+    return _ours([sys.executable, "-m", "doshit.cli.main"], url, prefix, target, more)
 
 
-def node_worker(url: str, prefix: str, *more: str) -> Worker:
-    program = ["node", str(FOLDER.parent / "node" / "dist" / "cli" / "main.js"), "worker", str(FOLDER / "tasks.mjs")]
-    return CommandWorker([*program, "--redis", url, "--prefix", prefix, *(more or ("-c", "2"))])
+def node_worker(url: str, prefix: str, *more: str, target: object = FOLDER / "tasks.mjs") -> Worker:
+    return _ours(["node", str(FOLDER.parent / "node" / "dist" / "cli" / "main.js")], url, prefix, target, more)
+
+
+def _ours(program: list[str], url: str, prefix: str, target: object, more: Sequence[str]) -> Worker:
+    words = ["worker", str(target), "--redis", url, "--prefix", prefix, *(more or ("-c", "2"))]
+    return CommandWorker([*program, *words])
 
 
 class RawWorker:

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import type { Redis } from 'ioredis';
 import * as commands from '../../src/commands/index.js';
 import { backoff } from '../../src/values/backoff.js';
-import { catalogSha } from '../../src/values/catalog.js';
+import { catalogSha, parametersIn } from '../../src/values/catalog.js';
 import { decodeArgs, decodeValue, encodeResult, NotJson } from '../../src/values/codec.js';
 import { uuid7 } from '../../src/values/ids.js';
 import { Keys } from '../../src/values/keys.js';
@@ -65,10 +65,16 @@ export const VALUES: Record<string, (one: Data) => void> = {
   catalog({ entries, sha }) {
     assert.equal(catalogSha(Object.entries(entries as Record<string, string>)), sha);
   },
+  entries({ entry, args, passes, path, reason }) {
+    const text = isText(entry) ? String(toBytes(entry)) : JSON.stringify(entry);
+    assert.deepEqual(faultOf(parametersIn(text), args), passes ? undefined : { path, reason });
+  },
   schema({ schema, value, passes, path, reason }) {
     assert.deepEqual(faultOf(schema, value), passes ? undefined : { path, reason });
   },
 };
+
+const isText = (entry: Data) => typeof entry === 'string' || 'join' in entry;
 
 /** What a worker makes of args: the arguments that its function gets, or why it refuses them. */
 function argsTold(name: string, json: Buffer): Data {
