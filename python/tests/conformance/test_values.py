@@ -34,7 +34,7 @@ def vectors(file: str) -> pytest.MarkDecorator:
     """One test for each case of a file."""
     chosen = [name for name in CASES if name.startswith(f"{file}: ")]
     assert chosen
-    return pytest.mark.parametrize("name", chosen)
+    return pytest.mark.parametrize("name", chosen, ids=str)
 
 
 @pytest.fixture
