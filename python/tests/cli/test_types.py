@@ -16,6 +16,7 @@ from doshit.cli.types.shapes import functions_of
 from doshit.values.catalog import Entry
 
 TSC = Path(__file__).parents[3] / "node" / "node_modules" / ".bin" / "tsc"
+NEEDS_TSC = pytest.mark.skipif(not TSC.exists(), reason="there is no tsc: node/ is not installed")
 TASKS = '''
 import enum
 from dataclasses import dataclass
@@ -126,7 +127,7 @@ def test_mypy_takes_the_right_calls_and_refuses_each_wrong_one(doshit, tasks, tm
     assert wrong == set(range(first, first + len(WRONG_PY)))
 
 
-@pytest.mark.skipif(not TSC.exists(), reason="there is no tsc: node/ is not installed")
+@NEEDS_TSC
 def test_tsc_takes_the_right_calls_and_refuses_each_wrong_one(doshit, tasks, tmp_path):
     assert doshit("types", "--ts", str(tmp_path / "functions.d.ts"), "--from", tasks).returncode == 0
     (tmp_path / "right.ts").write_text(USE_TS)
@@ -191,8 +192,7 @@ ENTRIES = [case for name, case in cases("values").items() if name.startswith("en
 HOSTILE = list(dict.fromkeys(case["function"] for case in ENTRIES))
 
 
-@pytest.mark.skipif(not TSC.exists(), reason="there is no tsc: node/ is not installed")
-@pytest.mark.parametrize("out", ["remote.py", "remote.pyi", "remote.d.ts"])
+@pytest.mark.parametrize("out", ["remote.py", "remote.pyi", pytest.param("remote.d.ts", marks=NEEDS_TSC)])
 def test_each_hostile_entry_of_the_vectors_becomes_a_file_that_compiles(doshit, plain, prefix, tmp_path, out):
     live = {}
     for number, case in enumerate(ENTRIES):
@@ -248,7 +248,7 @@ def test_a_hostile_catalog_makes_python_that_mypy_and_the_interpreter_take(tmp_p
     assert done.returncode == 0, done.stdout[:3000]
 
 
-@pytest.mark.skipif(not TSC.exists(), reason="there is no tsc: node/ is not installed")
+@NEEDS_TSC
 def test_a_hostile_catalog_makes_typescript_that_compiles(tmp_path):
     source = typescript.source(_hostile(), MARK)
     assert all(ch.isprintable() or ch == "\n" for ch in source)
