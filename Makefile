@@ -5,6 +5,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.setup-done
 NODE_STAMP := node/node_modules/.setup-done
+NODE_BUILT := node/dist/cli/main.js
+# Not empty where the Node.js that node/ needs is here.
+NODE_FITS = $(shell command -v npm >/dev/null && node -e 'const [major, minor] = process.versions.node.split(".").map(Number); \
+	if (major > 20 || (major === 20 && minor >= 19)) console.log("yes")' 2>/dev/null)
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
@@ -23,7 +27,11 @@ $(NODE_STAMP): node/package.json node/package-lock.json tools/setup-node
 	@PYTHON="$(PYTHON)" tools/setup-node
 	@touch $@
 
-demo: $(STAMP) ## watch tasks run on an embedded server
+$(NODE_BUILT): $(NODE_STAMP) $(shell find node/src -name '*.ts')
+	@cd node && npm run build --silent
+	@touch $@
+
+demo: $(STAMP) $(if $(NODE_FITS),$(NODE_BUILT)) ## watch tasks run on an embedded server
 	@$(BIN)/doshit demo
 
 test: test-python test-node interop ## run every test
@@ -34,8 +42,7 @@ test-python: $(STAMP) ## run the tests of the Python package
 test-node: $(NODE_STAMP) ## run the tests of the Node package
 	@cd node && npm test --silent -- $(ARGS)
 
-interop: $(STAMP) $(NODE_STAMP) ## run the tests of Python, Node and plain commands together
-	@cd node && npm run build --silent
+interop: $(STAMP) $(NODE_BUILT) ## run the tests of Python, Node and plain commands together
 	@cd interop && ../$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 faults: $(STAMP) ## break everything on purpose: the whole fault suite, with its table

@@ -1,4 +1,4 @@
-"""What the Python workers of these tests serve."""
+"""What the Python workers of these tests serve. tasks.mjs serves the same, but for what only_here is called."""
 
 import time
 from typing import Any
@@ -22,3 +22,19 @@ def fail(message: str) -> None:
 def nap(seconds: float) -> float:
     time.sleep(seconds)
     return seconds
+
+
+@app.task
+def language() -> str:
+    return "python"
+
+
+@app.task
+def only_python(n: int) -> list[str | int]:
+    """Twice the number, and who says so."""
+    return ["python", 2 * n]
+
+
+@app.task
+def only_python_nap(seconds: float) -> float:
+    return nap(seconds)

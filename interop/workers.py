@@ -39,9 +39,17 @@ class CommandWorker:
                 self._process.wait()
 
 
-def python_worker(url: str, prefix: str) -> Worker:
-    program = [sys.executable, "-m", "doshit.cli.main", "worker", f"{FOLDER / 'tasks.py'}:app"]
-    return CommandWorker([*program, "--redis", url, "--prefix", prefix, "-c", "2"])
+def python_worker(url: str, prefix: str, *more: str, target: object = f"{FOLDER / 'tasks.py'}:app") -> Worker:
+    return _ours([sys.executable, "-m", "doshit.cli.main"], url, prefix, target, more)
+
+
+def node_worker(url: str, prefix: str, *more: str, target: object = FOLDER / "tasks.mjs") -> Worker:
+    return _ours(["node", str(FOLDER.parent / "node" / "dist" / "cli" / "main.js")], url, prefix, target, more)
+
+
+def _ours(program: list[str], url: str, prefix: str, target: object, more: Sequence[str]) -> Worker:
+    words = ["worker", str(target), "--redis", url, "--prefix", prefix, *(more or ("-c", "2"))]
+    return CommandWorker([*program, *words])
 
 
 class RawWorker:
@@ -82,4 +90,6 @@ def _end(function: str, args: dict[str, Any]) -> dict[str, str]:
     return {"result": "successful", "result-value": json.dumps(args["value"])}
 
 
-WORKERS: dict[str, Callable[[str, str], Worker]] = {"python": python_worker, "raw": RawWorker}
+OURS: dict[str, Callable[..., Worker]] = {"python": python_worker, "node": node_worker}
+"""Those of the packages. more: options of their command line, in place of `-c 2`."""
+WORKERS: dict[str, Callable[..., Worker]] = {**OURS, "raw": RawWorker}

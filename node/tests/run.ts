@@ -25,7 +25,7 @@ for (const name of Object.keys(process.env)) if (/^(DOSHIT_(?!TEST_)|REDIS_URL)/
 run({
   files,
   concurrency: Math.max(2, Math.min(availableParallelism(), 4)),
-  timeout: 120_000,
+  timeout: 300_000, // of a whole file; what hangs waits shorter
   ...(chosen.length > 0 ? {} : { testNamePatterns: words.map((word) => new RegExp(word, 'i')) }),
 })
   .on('test:fail', () => {

@@ -1,12 +1,13 @@
 /**
- * Checks what npm would publish: the files of the package, and what publint says of them. Publishes nothing.
+ * Checks what npm would publish: its files, what publint says of them, and that a strict project compiles with it.
+ * Publishes nothing.
  *
  * Builds into a copy in a temp folder, so neither `dist` nor anything else here changes. Ends with 1, and a line for
  * each fault.
  */
 
-import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -26,6 +27,7 @@ async function faultsOf(folder) {
     ...missing(folder, paths).map((path) => `${path} would not be published`),
     ...unmarked(folder),
     ...(await publintFaults(folder)),
+    ...consumerFaults(folder),
   ];
 }
 
@@ -52,6 +54,30 @@ async function publintFaults(folder) {
   const { formatMessage } = await import('publint/utils');
   const { messages } = await publint({ pkgDir: folder, pack: false });
   return messages.map((message) => `publint: ${formatMessage(message, readJson(folder), { color: false })}`);
+}
+
+// Every declaration of the package is looked at, by both ways in which projects find modules.
+const STRICT = ['--strict', '--noEmit', '--skipLibCheck', 'false', '--types', 'node', '--target', 'es2022'];
+const RESOLVED = [
+  ['--module', 'nodenext'],
+  ['--module', 'esnext', '--moduleResolution', 'bundler'],
+];
+
+/** What the compiler says of a project that uses the package. */
+function consumerFaults(folder) {
+  const project = join(folder, 'consumer');
+  mkdirSync(join(project, 'node_modules'), { recursive: true });
+  symlinkSync(folder, join(project, 'node_modules', 'doshit'));
+  symlinkSync(join(PACKAGE, 'node_modules', '@types'), join(project, 'node_modules', '@types'));
+  cpSync(join(PACKAGE, 'tools', 'consumer.ts'), join(project, 'consumer.mts'));
+  const tsc = join(PACKAGE, 'node_modules', 'typescript', 'bin', 'tsc');
+  return RESOLVED.flatMap((how) => {
+    const { stdout } = spawnSync(process.execPath, [tsc, ...STRICT, ...how, 'consumer.mts'], {
+      cwd: project,
+      encoding: 'utf8',
+    });
+    return stdout.split('\n').filter(Boolean);
+  });
 }
 
 const readJson = (folder) => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));

@@ -2,6 +2,7 @@
 
 import { BadArguments } from '../errors.js';
 import type { Transport } from '../transport/index.js';
+import { parametersIn } from '../values/catalog.js';
 import { oneLine } from '../values/codec.js';
 import type { Keys } from '../values/keys.js';
 import { type Fault, faultOf } from '../values/schema.js';
@@ -106,21 +107,11 @@ export class Catalog {
     const named = await this.#ask(workers.map((worker) => ['HGET', Buffer.concat([prefix, worker]), 'catalog']));
     const shas = new Set(named.filter((sha) => sha !== null).map(String));
     const entries = await this.#ask([...shas].map((sha) => ['HGET', this.keys.catalog(sha), name]));
-    return entries.flatMap(parametersIn);
+    return entries.filter((entry) => entry !== null).map((entry) => parametersIn(String(entry)));
   }
 
   async #ask(commands: (string | Buffer | number)[][]): Promise<(unknown | null)[]> {
     return this.transport.pipeline(commands, { repeat: true });
-  }
-}
-
-function parametersIn(entry: unknown): unknown[] {
-  if (entry === null) return [];
-  try {
-    const { parameters } = JSON.parse(String(entry));
-    return [parameters ?? true];
-  } catch {
-    return [true];
   }
 }
 

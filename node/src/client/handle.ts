@@ -83,7 +83,8 @@ export class Handle<out R = unknown> {
   async *progress({ signal }: Abortable = {}): AsyncGenerator<Progress, void, undefined> {
     let last: string | undefined;
     for (;;) {
-      const [state, progress, ...others] = await this.#fields('state', 'progress', 'function', 'args');
+      const looking = this.#fields('state', 'progress', 'function', 'args');
+      const [state, progress, ...others] = await this.#app.side.within(looking, signal);
       if (!state && !others.some(Boolean)) throw new TaskVanished(this.id);
       const text = progress?.toString();
       const said = progressOf(text ?? null);

@@ -109,6 +109,7 @@ export class Side {
   /** The outcome of some work, unless this signal aborts first. */
   within<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     if (signal === undefined) return work;
+    work.catch(() => {}); // it may be given up before anybody hears of it
     return this.#sleeping(signal, (sleeper) => sleeper.during(work, Number.POSITIVE_INFINITY)) as Promise<T>;
   }
 

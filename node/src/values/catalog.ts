@@ -1,4 +1,4 @@
-/** The name of a catalog, made of what a worker tells of its functions. Knows no Redis. */
+/** What a worker tells of its functions, one JSON text for each: names and reads it. Knows no Redis. */
 
 import { createHash } from 'node:crypto';
 
@@ -10,4 +10,13 @@ export function catalogSha(entries: Iterable<readonly [name: string, json: strin
     hash.update(name).update('\0').update(json).update('\0');
   }
   return hash.digest('hex').slice(0, 16);
+}
+
+/** The schema of the parameters in an entry that anybody may have written; true, which all passes, where it says none. */
+export function parametersIn(entry: string): unknown {
+  try {
+    return JSON.parse(entry).parameters ?? true;
+  } catch {
+    return true;
+  }
 }

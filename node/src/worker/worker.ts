@@ -68,6 +68,8 @@ export class Worker extends EventEmitter<{ error: [Error]; log: [Level, string] 
     this.ready.catch((error) => this.#failed(error));
     const stop = () => void this.stop();
     options.signal?.addEventListener('abort', stop, { once: true });
+    // A signal may outlive many workers.
+    void this.#engine.stopped.then(() => options.signal?.removeEventListener('abort', stop));
   }
 
   #makeEngine(app: WorkerApp, ready: Map<string, Ready>, settings: Settings, capture: boolean): Engine {

@@ -40,23 +40,19 @@ export function toRaw(value: Data): Data {
 }
 
 const pairs = (value: Data): [Data, Data][] => (Array.isArray(value) ? value : Object.entries(value));
+const flipped = (value: Data): Data[] => pairs(value).flatMap(([member, score]) => [score, member]);
+const texts = (item: Data): Data => (Array.isArray(item) ? item.map(texts) : toRaw(String(item)));
+const inTwos = (flat: Data[]) => flat.flatMap((_, at) => (at % 2 ? [] : [flat.slice(at, at + 2)])).sort();
 
-/** How each type is written from a vector, read whole, and compared. */
-const TYPES: Record<string, { write: (value: Data) => Data[][]; read: Data[]; form: (value: Data) => Data }> = {
-  hash: { write: (v) => [['HSET', ...pairs(v).flat()]], read: ['HGETALL'], form: (v) => Object.fromEntries(v) },
-  zset: {
-    write: (v) => [['ZADD', ...pairs(v).flatMap(([member, score]) => [score, member])]],
-    read: ['ZRANGE', 0, -1, 'WITHSCORES'],
-    form: (v) => Object.fromEntries(v.map(([member, score]: Data[]) => [member, Number(score)])),
-  },
-  set: { write: (v) => [['SADD', ...v]], read: ['SMEMBERS'], form: (v) => v.sort() },
-  list: { write: (v) => [['RPUSH', ...v]], read: ['LRANGE', 0, -1], form: (v) => v },
-  stream: {
-    write: (v) => v.map(([id, flat]: Data[]) => ['XADD', id, ...flat]),
-    read: ['XRANGE', '-', '+'],
-    form: (v) => v,
-  },
-  string: { write: (v) => [['SET', v]], read: ['GET'], form: (v) => v },
+type Type = { write: (value: Data) => Data[][]; read: Data[]; form?: (flat: Data[]) => Data[] };
+/** How each type is written from a vector and read whole; form: what its reply is compared as, if not as it came. */
+const TYPES: Record<string, Type> = {
+  hash: { write: (v) => [['HSET', ...pairs(v).flat()]], read: ['HGETALL'], form: inTwos },
+  zset: { write: (v) => [['ZADD', ...flipped(v)]], read: ['ZRANGE', 0, -1, 'WITHSCORES'], form: inTwos },
+  set: { write: (v) => [['SADD', ...v]], read: ['SMEMBERS'], form: (flat) => flat.sort() },
+  list: { write: (v) => [['RPUSH', ...v]], read: ['LRANGE', 0, -1] },
+  stream: { write: (v) => v.map(([id, flat]: Data[]) => ['XADD', id, ...flat]), read: ['XRANGE', '-', '+'] },
+  string: { write: (v) => [['SET', v]], read: ['GET'] },
 };
 
 /** Writes the keys of a world into an empty server. */
@@ -72,26 +68,15 @@ export async function seed(plain: Redis, world: Data): Promise<void> {
 export async function assertWorld(plain: Redis, wanted: Data): Promise<void> {
   const expected = Object.entries<Data>(wanted).filter(([, entry]) => entry !== null);
   assert.deepEqual(toRaw(await plain.callBuffer('KEYS', '*')).sort(), expected.map(([key]) => toRaw(key)).sort());
-  for (const [key, entry] of expected) {
-    const { read, form } = TYPES[entry.type]!;
-    assert.equal(await plain.call('TYPE', toBytes(key)), entry.type, key);
-    const [name, ...rest] = read;
-    const flat = toRaw(await plain.callBuffer(name, [toBytes(key), ...rest]));
-    const there = ['hash', 'zset'].includes(entry.type)
-      ? flat.flatMap((_: Data, i: number) => (i % 2 ? [] : [flat.slice(i, i + 2)]))
-      : flat;
-    if ('size' in entry) assert.equal(there.length, entry.size, key);
-    else assert.deepEqual([key, form(there)], [key, form(wantedValue(entry))]);
-    assertLife(Number(await plain.call('PTTL', toBytes(key))), entry.ttl, key);
+  for (const [key, { type, value, size, ttl }] of expected) {
+    const { read, form = (reply) => reply } = TYPES[type]!;
+    assert.equal(await plain.call('TYPE', toBytes(key)), type, key);
+    const there = form(toRaw(await plain.callBuffer(read[0], [toBytes(key), ...read.slice(1)])));
+    const flat = ['hash', 'zset'].includes(type) ? pairs(value ?? []).flat() : value;
+    if (size === undefined) assert.deepEqual([key, there], [key, form(texts(flat))]);
+    else assert.equal(there.length, size, key);
+    const left = Number(await plain.call('PTTL', toBytes(key)));
+    if (ttl === undefined) assert.equal(left, -1, `${key} has a life; none was expected`);
+    else assert.ok(left > ttl * 1000 - TTL_SLACK_MS && left <= ttl * 1000, `${key} lives ${left} ms more`);
   }
-}
-
-function wantedValue({ type, value }: Data): Data {
-  const texts = (item: Data): Data => (Array.isArray(item) ? item.map(texts) : toRaw(String(item)));
-  return texts(['hash', 'zset'].includes(type) ? pairs(value) : value);
-}
-
-function assertLife(leftMs: number, seconds: number | undefined, key: string): void {
-  if (seconds === undefined) assert.equal(leftMs, -1, `${key} has a life; none was expected`);
-  else assert.ok(leftMs > seconds * 1000 - TTL_SLACK_MS && leftMs <= seconds * 1000, `${key} lives ${leftMs} ms more`);
 }

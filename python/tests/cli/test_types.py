@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from conformance.vectors import cases, entry_bytes
 from doshit.cli.types import MARK, python, typescript
 from doshit.cli.types.shapes import functions_of
 from doshit.values.catalog import Entry
 
 TSC = Path(__file__).parents[3] / "node" / "node_modules" / ".bin" / "tsc"
+NEEDS_TSC = pytest.mark.skipif(not TSC.exists(), reason="there is no tsc: node/ is not installed")
 TASKS = '''
 import enum
 from dataclasses import dataclass
@@ -97,6 +99,18 @@ def _mypy(folder, files):
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
+def _tsc(folder, file):
+    options = ["--strict", "--noEmit", "--module", "nodenext", "--target", "es2023"]
+    done = subprocess.run([TSC, *options, file], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[:3000]
+
+
+def _called(source):
+    """The functions that some source calls by name."""
+    calls = [node.func for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    return {called.id for called in calls if isinstance(called, ast.Name)}
+
+
 @pytest.mark.parametrize("out", ["remote.py", "remote.pyi"])
 def test_mypy_takes_the_right_calls_and_refuses_each_wrong_one(doshit, tasks, tmp_path, out):
     done = doshit("types", "--py", str(tmp_path / out), "--from", tasks)
@@ -113,7 +127,7 @@ def test_mypy_takes_the_right_calls_and_refuses_each_wrong_one(doshit, tasks, tm
     assert wrong == set(range(first, first + len(WRONG_PY)))
 
 
-@pytest.mark.skipif(not TSC.exists(), reason="there is no tsc: node/ is not installed")
+@NEEDS_TSC
 def test_tsc_takes_the_right_calls_and_refuses_each_wrong_one(doshit, tasks, tmp_path):
     assert doshit("types", "--ts", str(tmp_path / "functions.d.ts"), "--from", tasks).returncode == 0
     (tmp_path / "right.ts").write_text(USE_TS)
@@ -174,12 +188,28 @@ def test_what_cannot_be_written_is_one_line_that_says_why(doshit, args, tmp_path
     assert not (tmp_path / "x.py").exists()
 
 
-HOSTILE = [
-    "*/ } ; evil(); /*", '"""\nevil()\n"""', "'\nevil()", "\\", '\\"', "a\u2028evil()\u2029", "__proto__", "__init__",
-    "_call", "constructor", "class", "None", "self", "int", "list", "Any", "Remote", "Array", "evil\x00", "${evil()}",
-    "`", "//", "\r\nevil()", "\ufb01", "a" * 255, "1", "", "-", "\U0001f600", "a-b", "a.b", "a_b", "print(evil())",
-    "__class__", "Functions", "\u202e", "f_",
-]  # fmt: skip
+ENTRIES = [case for name, case in cases("values").items() if name.startswith("entries: ")]
+HOSTILE = list(dict.fromkeys(case["function"] for case in ENTRIES))
+
+
+@pytest.mark.parametrize("out", ["remote.py", "remote.pyi", pytest.param("remote.d.ts", marks=NEEDS_TSC)])
+def test_each_hostile_entry_of_the_vectors_becomes_a_file_that_compiles(doshit, plain, prefix, tmp_path, out):
+    live = {}
+    for number, case in enumerate(ENTRIES):
+        # Each in a catalog of its own: several are entries of one function.
+        plain.hset(f"{prefix}:catalog:{number}", case["function"], entry_bytes(case))
+        plain.hset(f"{prefix}:worker:{number}", "catalog", number)
+        live[str(number)] = int((time.time() + 60) * 1000)
+    plain.zadd(f"{prefix}:workers", live)
+    done = doshit("types", "--ts" if out.endswith(".ts") else "--py", str(tmp_path / out))
+    assert done.returncode == 0, done.stderr
+    assert f"{len(HOSTILE) - 1} functions" in done.stdout  # no source could call the one whose name is empty
+    source = (tmp_path / out).read_text()
+    assert all(mark.isprintable() or mark == "\n" for mark in source)
+    if out.endswith(".ts"):
+        _tsc(tmp_path, out)
+    else:
+        assert _called(source) <= {"TypedDict"}
 
 
 def _hostile():
@@ -203,8 +233,7 @@ def test_a_hostile_catalog_makes_python_that_holds_no_code_of_its_own(writer):
     assert source.isascii() or all(ch.isprintable() or ch == "\n" for ch in source)
     tree = ast.parse(source)
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
-    assert called == {"TypedDict"}
+    assert _called(source) == {"TypedDict"}
     assert not names & {"evil", "print"}
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     assert set(classes) == {"Remote", "AsyncRemote"}
@@ -219,14 +248,12 @@ def test_a_hostile_catalog_makes_python_that_mypy_and_the_interpreter_take(tmp_p
     assert done.returncode == 0, done.stdout[:3000]
 
 
-@pytest.mark.skipif(not TSC.exists(), reason="there is no tsc: node/ is not installed")
+@NEEDS_TSC
 def test_a_hostile_catalog_makes_typescript_that_compiles(tmp_path):
     source = typescript.source(_hostile(), MARK)
     assert all(ch.isprintable() or ch == "\n" for ch in source)
     (tmp_path / "functions.d.ts").write_text(source)
-    options = ["--strict", "--noEmit", "--module", "nodenext", "--target", "es2023"]
-    done = subprocess.run([TSC, *options, "functions.d.ts"], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[:3000]
+    _tsc(tmp_path, "functions.d.ts")
 
 
 def test_schemas_without_end_make_types_with_one():

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import redis
 
+from cli.conftest import run_doshit
+from doshit.cli.demo_node import find
 from servers import private_folder
 
 TASKS = str(Path(__file__).parent / "tasks.py")
@@ -92,3 +94,25 @@ def test_the_demo_shows_what_is_true(doshit):
     assert "\x1b" not in said.stdout
     for shown in ('2) "\\"ooh yeeah\\""', "ValueError: out of paper", "running", "x hash   ", "checks passed"):
         assert shown in said.stdout
+
+
+@pytest.mark.parametrize(
+    ("version", "why"),
+    [(None, "there is no `node` on the path"), ("v20.18.9", "/node is v20.18.9; install Node.js 20.19 or newer")],
+)
+def test_without_a_node_js_that_fits_the_demo_says_so_and_shows_the_rest(version, why, tmp_path):
+    if version:
+        (tmp_path / "node").write_text(f"#!/bin/sh\necho {version}\n")
+        (tmp_path / "node").chmod(0o755)
+    said = run_doshit(["demo"], PATH=str(tmp_path))
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert f"{why}" in said.stdout
+    assert "All 10 checks passed" in said.stdout
+
+
+def test_with_node_js_the_demo_shows_both_directions(doshit):
+    if isinstance(why := find(), str):
+        pytest.skip(why)
+    said = doshit("demo").stdout
+    for shown in ("'OOH YEEAH!'", "expected string, got number", "$ node call.mjs\n3\n", "All 13 checks passed"):
+        assert shown in said

@@ -77,7 +77,7 @@ def world(case: Case) -> Case:
     return case["worlds"][case["world"]] if "world" in case else {}
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", CASES, ids=str)
 def test_command(name: str, client: Client) -> None:
     case = CASES[name]
     given = {**world(case), **case.get("given", {})}

@@ -76,7 +76,7 @@ def client(each_redis_url: str) -> Iterator[Client]:
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", CASES, ids=str)
 def test_story(name: str, each_redis_url: str, client: Client) -> None:
     with stage() as workers:
         story = Story(each_redis_url, client, workers)

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from conformance import tasks
-from conformance.vectors import Case, cases, to_args, to_bytes
+from conformance.vectors import Case, cases, entry_bytes, to_args, to_bytes
 from doshit.errors import BadArguments, BadValue, ConfigurationError, ResultNotJson
 from doshit.values.backoff import backoff
-from doshit.values.catalog import catalog_sha
+from doshit.values.catalog import catalog_sha, read_entry
 from doshit.values.codec import decode_value, encode_result
 from doshit.values.ids import uuid7
 from doshit.values.keys import Keys
@@ -32,9 +32,14 @@ FUNCTIONS = {
 
 def vectors(file: str) -> pytest.MarkDecorator:
     """One test for each case of a file."""
-    chosen = {name: case for name, case in CASES.items() if name.startswith(f"{file}: ")}
+    chosen = [name for name in CASES if name.startswith(f"{file}: ")]
     assert chosen
-    return pytest.mark.parametrize("case", chosen.values(), ids=chosen.keys())
+    return pytest.mark.parametrize("name", chosen, ids=str)
+
+
+@pytest.fixture
+def case(name: str) -> Case:
+    return CASES[name]
 
 
 @vectors("keys")
@@ -134,6 +139,12 @@ def test_json(case: Case) -> None:
 @vectors("catalog")
 def test_catalog(case: Case) -> None:
     assert catalog_sha(case["entries"]) == case["sha"]
+
+
+@vectors("entries")
+def test_entry(case: Case) -> None:
+    fault = fault_of(read_entry(entry_bytes(case)).parameters, case["args"])
+    assert fault == (None if case.get("passes") else (case["path"], case["reason"]))
 
 
 @vectors("schema")

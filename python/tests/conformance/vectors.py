@@ -46,6 +46,13 @@ def to_args(text: Any) -> bytes:
     return b"".join(to_args(part) for part in text["join"])
 
 
+def entry_bytes(case: Case) -> bytes:
+    """The text of an entry of a catalog: an object, or any form of bytes."""
+    entry = case["entry"]
+    is_object = isinstance(entry, dict) and "join" not in entry
+    return json.dumps(entry).encode() if is_object else to_args(entry)
+
+
 def to_raw(value: Any) -> Any:
     """to_bytes for a whole reply: lists stay lists, numbers and null stay themselves."""
     if isinstance(value, list):

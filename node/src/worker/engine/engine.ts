@@ -196,8 +196,17 @@ export class Engine {
     const mine = runs.filter((run) => this.#dispatcher.ended(run));
     for (const run of mine) this.#limiter.end(run);
     if (this.#stopBy !== undefined) this.#settler.release(mine.map(({ task }) => task));
-    else this.#dispatcher.putBack(mine);
+    else this.#dispatcher.putBack(this.#wanted(mine));
     this.#pumpSoon();
+  }
+
+  // Ends those that were cancelled. An order that came before the beginning holds for no run, so it is forgotten.
+  #wanted(runs: readonly Run[]): Run[] {
+    const isCancelled = (run: Run) => run.stopping?.why === 'cancelled';
+    for (const run of runs.filter(isCancelled)) this.#endings.cancelled(run);
+    const wanted = runs.filter((run) => !isCancelled(run));
+    for (const run of wanted) run.stopping = undefined;
+    return wanted;
   }
 
   #interrupted(runs: readonly Run[], suspect: boolean): void {

@@ -12,6 +12,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from doshit.cli.connection import refuse_redis
+from doshit.cli.demo_node import CALL, WORDS, find
 from doshit.cli.demo_stage import PATIENCE, Stage
 from doshit.cli.resp import BareConnection, Reply, printed_form, typed_form, wire_form
 from doshit.cli.text import many_lines, one_line
@@ -34,7 +35,8 @@ def run(args: argparse.Namespace) -> int:
     with Stage(source, args.prefix or "doshit") as stage, BareConnection(stage.url, PATIENCE) as redis:
         demo = Demo(Console(highlight=False, markup=False, soft_wrap=True), stage, redis)
         demo.introduce(source)
-        for act in (demo.two_commands, demo.from_python, demo.a_failure, demo.a_thousand, demo.the_keys):
+        acts = (demo.two_commands, demo.from_python, demo.a_failure, demo.a_thousand, demo.with_node, demo.the_keys)
+        for act in acts:
             act()
         return demo.conclude()
 
@@ -51,13 +53,8 @@ class Demo:
         self._python: dict[str, Any] = {}
 
     def introduce(self, source: str) -> None:
-        from rich.syntax import Syntax
-
         self._say(f"A server of its own ({self._stage.url}) and one worker that serves this file, tasks.py:\n")
-        if self._console.is_terminal:
-            self._console.print(Syntax(source.strip(), "python", background_color="default", padding=(0, 4)))
-        else:
-            self._say(source.strip())
+        self._show(source, "python")
 
     def two_commands(self) -> None:
         self._title("Two plain Redis commands make a task, from any language")
@@ -78,10 +75,12 @@ class Demo:
     def from_python(self) -> None:
         self._title("From Python, typed")
         self._stage.point_environment_here()
+        from doshit import enqueue
         from doshit.cli import demo_tasks
 
         self._python = vars(demo_tasks).copy()
-        self._say(">>> from tasks import add, fail, square", style="bold")
+        self._python["enqueue"] = enqueue
+        self._say(">>> from doshit import enqueue\n>>> from tasks import add, fail, square", style="bold")
         value = self._eval(f"add.enqueue(1, b=2).result(timeout={PATIENCE:g})")
         self._check("the result is 3", value == 3)
         refused = self._eval('add.enqueue(1, b="two")')
@@ -108,6 +107,26 @@ class Demo:
         ]
         self._check("every result is the square of its number", results == [n * n for n in range(MANY)])
 
+    def with_node(self) -> None:
+        self._title("Node.js beside Python, on one queue")
+        node = find()
+        if isinstance(node, str):
+            self._say(f"Skipped: {node}.", style="yellow")
+            return
+        self._stage.start_node(node)
+        self._say("A Node worker serves this file, words.mjs:\n")
+        self._show(WORDS, "javascript")
+        value = self._eval(f'enqueue("shout", {{"text": "ooh yeeah"}}).result(timeout={PATIENCE:g})')
+        self._check("Python got what a function in Node.js returned", value == "OOH YEEAH!")
+        refused = self._eval('enqueue("shout", {"text": 7})')
+        self._check("a wrong call is an error here, by what the Node worker told", isinstance(refused, BadArguments))
+        self._say("\nAnd from Node.js a function of tasks.py is called, by call.mjs:\n")
+        self._show(CALL, "javascript")
+        self._say("$ node call.mjs", style="bold")
+        said = self._stage.run_node(node)
+        self._say(many_lines(said.rstrip()))
+        self._check("Node.js got what a function in Python returned", said == "3\n")
+
     def the_keys(self) -> None:
         self._title("All of it is in Redis, to be read by anybody")
         task = self._send("HGETALL", f"{self._prefix}:task:{ID}")
@@ -129,6 +148,14 @@ class Demo:
             return 1
         self._say(f"All {self._checked} checks passed. Your own: doshit dev tasks.py", style="bold green")
         return 0
+
+    def _show(self, source: str, language: str) -> None:
+        from rich.syntax import Syntax
+
+        if self._console.is_terminal:
+            self._console.print(Syntax(source.strip(), language, background_color="default", padding=(0, 4)))
+        else:
+            self._say(source.strip())
 
     def _title(self, words: str) -> None:
         self._act += 1

@@ -1,4 +1,4 @@
-"""What the demo plays on: a folder, a server and a worker that are gone afterwards. Submits nothing."""
+"""What the demo plays on: a folder, a server and workers that are gone afterwards. Submits nothing."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
+from doshit.cli.demo_node import CALL, WORDS, Node
 from doshit.cli.resp import BareConnection
 from doshit.cli.text import many_lines
 from doshit.errors import DoshitError
@@ -21,7 +22,7 @@ PATIENCE = 20.0
 
 
 class Stage:
-    """A server with a worker that serves `source`, in a folder of their own; a context manager."""
+    """A server with a Python worker that serves `source`, in a folder of their own; a context manager."""
 
     def __init__(self, source: str, prefix: str) -> None:
         self.prefix = prefix
@@ -32,10 +33,13 @@ class Stage:
         with ExitStack() as stack:
             self._folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="doshit-demo-")))
             self.url = stack.enter_context(EmbeddedServer(self._folder, persist=False, tied=True)).url
-            self._worker = self._start_worker()
-            stack.callback(self._stop_worker)
-            self._await_worker()
             self._stack = stack.pop_all()
+        try:
+            (self._folder / "tasks.py").write_text(self._source)
+            self._start_worker([sys.executable, "-m", "doshit.cli.main", "worker", "tasks.py", "-c", "2"])
+        except BaseException:
+            self._stack.close()
+            raise
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -47,21 +51,39 @@ class Stage:
         for name in set(os.environ) & {"DOSHIT_QUEUE", "REDIS_URL"}:
             del os.environ[name]
 
+    def start_node(self, node: Node) -> None:
+        """A Node worker that serves words.mjs; it serves when this returns."""
+        (self._folder / "words.mjs").write_text(WORDS)
+        (self._folder / "call.mjs").write_text(CALL)
+        (self._folder / "node_modules").mkdir()
+        (self._folder / "node_modules" / "doshit").symlink_to(node.package)
+        self._start_worker(node.worker)
+
+    def run_node(self, node: Node) -> str:
+        """What call.mjs says."""
+        command = [node.program, "call.mjs"]
+        environment = {**os.environ, **self._environment()}
+        done = subprocess.run(
+            command, cwd=self._folder, env=environment, capture_output=True, encoding="utf-8", errors="replace",
+            timeout=2 * PATIENCE, stdin=subprocess.DEVNULL, check=False,
+        )  # fmt: skip
+        return done.stdout + done.stderr
+
     def worker_log(self) -> str:
-        """The last lines the worker wrote, fit for a terminal."""
+        """The last lines the workers wrote, fit for a terminal."""
         return many_lines("\n".join((self._folder / "worker.log").read_text("utf-8", "replace").splitlines()[-30:]))
 
     def _environment(self) -> dict[str, str]:
         return {"DOSHIT_REDIS": self.url, "DOSHIT_APP_PREFIX": self.prefix}
 
-    def _start_worker(self) -> subprocess.Popen[bytes]:
-        (self._folder / "tasks.py").write_text(self._source)
-        command = [sys.executable, "-m", "doshit.cli.main", "worker", "tasks.py", "-c", "2"]
+    def _start_worker(self, command: list[str]) -> None:
+        """Starts one more worker, and returns when it serves."""
         if sys.platform == "linux":
             command = [sys.executable, "-I", "-S", "-c", TIE_TO_PARENT, str(os.getpid()), *command]
         environment = {name: value for name, value in os.environ.items() if name not in ("DOSHIT_QUEUE", "REDIS_URL")}
-        with open(self._folder / "worker.log", "wb") as log:
-            return subprocess.Popen(
+        with open(self._folder / "worker.log", "ab") as log, BareConnection(self.url, PATIENCE) as redis:
+            before = redis.command("ZCARD", f"{self.prefix}:workers")
+            worker = subprocess.Popen(
                 command,
                 cwd=self._folder,
                 env={**environment, **self._environment()},
@@ -69,20 +91,19 @@ class Stage:
                 stdout=log,
                 stderr=log,
             )
-
-    def _await_worker(self) -> None:
-        deadline = time.monotonic() + PATIENCE
-        with BareConnection(self.url, PATIENCE) as redis:
-            while redis.command("ZCARD", f"{self.prefix}:workers") == 0:
-                if self._worker.poll() is not None or time.monotonic() > deadline:
+            self._stack.callback(_stop, worker)
+            deadline = time.monotonic() + PATIENCE
+            while redis.command("ZCARD", f"{self.prefix}:workers") == before:
+                if worker.poll() is not None or time.monotonic() > deadline:
                     print(self.worker_log(), file=sys.stderr)
-                    raise DoshitError("the demo's worker did not start; what it wrote stands above")
+                    raise DoshitError("a worker of the demo did not start; what it wrote stands above")
                 time.sleep(0.01)
 
-    def _stop_worker(self) -> None:
-        self._worker.terminate()
-        try:
-            self._worker.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self._worker.kill()
-            self._worker.wait()
+
+def _stop(worker: subprocess.Popen[bytes]) -> None:
+    worker.terminate()
+    try:
+        worker.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        worker.kill()
+        worker.wait()

@@ -71,12 +71,12 @@ def _queue_lines(queues: list[Queue]) -> list[str]:
 def _worker_lines(workers: list[Worker]) -> list[str]:
     if not workers:
         return ["no worker is alive; start one: doshit worker tasks.py"]
-    header = ("worker", "host", "pid", "up", "serves", "processes", "runs")
+    header = ("worker", "host", "pid", "language", "up", "serves", "concurrency", "runs")
     return table(header, [tuple(one_line(cell) or "-" for cell in _worker_row(worker)) for worker in workers])
 
 
 def _worker_row(it: Worker) -> tuple[str, ...]:
-    return (it.id, it.host, it.pid, duration(it.uptime), ", ".join(it.queues), it.concurrency, _runs(it))
+    return (it.id, it.host, it.pid, it.language, duration(it.uptime), ", ".join(it.queues), it.concurrency, _runs(it))
 
 
 def _runs(worker: Worker) -> str:

@@ -13,7 +13,7 @@ from doshit.values.codec import decode_value
 FORM = 1
 """The version of this form, which each entry carries."""
 
-_DESCRIBING = frozenset(["title", "description", "default", "examples", "$comment"])
+_DESCRIBING = frozenset(["$schema", "title", "description", "default", "examples", "$comment"])
 # Their members are named by the author of the schema, so a name is no keyword there.
 _NAMING = frozenset(["properties", "$defs"])
 

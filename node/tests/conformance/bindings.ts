@@ -1,22 +1,25 @@
-/** Runs the value vectors: pure functions, each text or number in, a text or number out. */
+/** Which function of this package each name in a vector means, and how what the vector says is given to it. */
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import type { Redis } from 'ioredis';
+import * as commands from '../../src/commands/index.js';
 import { backoff } from '../../src/values/backoff.js';
-import { catalogSha } from '../../src/values/catalog.js';
+import { catalogSha, parametersIn } from '../../src/values/catalog.js';
 import { decodeArgs, decodeValue, encodeResult, NotJson } from '../../src/values/codec.js';
 import { uuid7 } from '../../src/values/ids.js';
 import { Keys } from '../../src/values/keys.js';
 import { checkId, checkPrefix, checkQueue } from '../../src/values/names.js';
 import { faultOf } from '../../src/values/schema.js';
 import { formatTimestamp, parseTimestamp } from '../../src/values/times.js';
-import { cases, type Data, toBytes } from './vectors.js';
+import { functionsOf } from '../../src/worker/functions.js';
+import functions from './tasks.js';
+import { type Data, toBytes } from './vectors.js';
 
+const SERVED = functionsOf(functions);
 const CHECKS: Record<string, (text: string) => string> = { queue: checkQueue, prefix: checkPrefix, id: checkId };
-// Args that are JSON, and wrong for their function only: what checks them is the worker's.
-const BY_SIGNATURE = /a parameter|parameter is named|name the parameter|is no (number|text|whole number)$/;
 
-const FILES: Record<string, (one: Data) => void> = {
+/** Runs a case of values/, by the name of its file. */
+export const VALUES: Record<string, (one: Data) => void> = {
   keys({ prefix, key, of, text }) {
     const found = (new Keys(prefix) as Data)[key];
     assert.equal(of === undefined ? found : (new Keys(prefix) as Data)[key](of), text);
@@ -42,13 +45,11 @@ const FILES: Record<string, (one: Data) => void> = {
     const parts = [bits >> 62n, (bits >> 32n) & 0x3fff_ffffn, bits & 0xffff_ffffn].map(Number);
     assert.equal(uuid7(Number(`0x${milliseconds}`), parts as [number, number, number]), text);
   },
-  args({ args, taken, refused, says = '' }) {
-    if (taken) return assert.deepEqual(decodeArgs(toBytes(args)), taken);
+  args({ function: name, args, taken, refused, says = '' }) {
+    const told = argsTold(name, toBytes(args));
+    if (taken) return assert.deepEqual(told, { args: taken });
     assert.equal(refused, 'bad-args');
-    assert.throws(
-      () => decodeArgs(toBytes(args)),
-      (error) => error instanceof NotJson && `args${error.path}: ${error.reason}`.includes(says),
-    );
+    assert.ok('fault' in told && told.fault.includes(says), JSON.stringify(told));
   },
   results({ text }) {
     assert.equal(encodeResult(decodeValue(toBytes(text))), String(toBytes(text)));
@@ -64,10 +65,26 @@ const FILES: Record<string, (one: Data) => void> = {
   catalog({ entries, sha }) {
     assert.equal(catalogSha(Object.entries(entries as Record<string, string>)), sha);
   },
+  entries({ entry, args, passes, path, reason }) {
+    const text = isText(entry) ? String(toBytes(entry)) : JSON.stringify(entry);
+    assert.deepEqual(faultOf(parametersIn(text), args), passes ? undefined : { path, reason });
+  },
   schema({ schema, value, passes, path, reason }) {
     assert.deepEqual(faultOf(schema, value), passes ? undefined : { path, reason });
   },
 };
+
+const isText = (entry: Data) => typeof entry === 'string' || 'join' in entry;
+
+/** What a worker makes of args: the arguments that its function gets, or why it refuses them. */
+function argsTold(name: string, json: Buffer): Data {
+  try {
+    return SERVED.get(name)!.check!(decodeArgs(json));
+  } catch (error) {
+    if (error instanceof NotJson) return { fault: `args${error.path}: ${error.reason}` };
+    throw error;
+  }
+}
 
 const MAKERS: Record<string, (of: Data) => unknown> = {
   'not-a-number': () => Number.NaN,
@@ -91,9 +108,44 @@ function throughJson({ text, value }: Data): { value: unknown; written: string }
 
 const wordOf = (word: string) => new RegExp(word.replace(/[.^]/g, '\\$&'));
 
-for (const [name, one] of cases('values')) {
-  const [file] = name.split(':') as [string];
-  test(name, { skip: file === 'args' && BY_SIGNATURE.test(one.name) && 'no handler checks its parameters yet' }, () =>
-    FILES[file]!(one),
-  );
+// Which arguments each call takes by place; what is not named here goes by name.
+const BY_PLACE: Record<string, string[]> = {
+  submit: ['queue', 'tasks'],
+  claim: ['worker', 'request', 'limit', 'queues'],
+  finish: ['worker', 'ends'],
+  release: ['worker', 'tasks'],
+  retry: ['worker', 'tasks'],
+  park: ['worker', 'grace', 'tasks'],
+  note: ['worker', 'notes'],
+  cancel: ['ids'],
+  beat: ['worker'],
+  seal: ['workers'],
+  recover: [],
+  promote: [],
+  requeue: ['ids'],
+  drop: ['ids'],
+};
+const BYTES = ['tasks', 'ends', 'moved', 'notes', 'ids'];
+
+/** Sends the call that this package makes of a step; the reply as the server sent it, which can be read. */
+export async function call(plain: Redis, step: Data, one: Data): Promise<Data> {
+  const { script, key, args, read } = toCall(step, one);
+  const reply = await plain.callBuffer('EVAL', [script.source, 1, key, ...args]);
+  read(reply);
+  return reply;
 }
+
+function toCall(step: Data, one: Data): commands.Call<unknown> {
+  const { transition, with: given } = step.call;
+  const named: Data = { ids: [], ...one.defaults?.[transition], ...given, now: step.now };
+  for (const name of BYTES) if (named[name]) named[name] = bytes(named[name]);
+  const places = BY_PLACE[transition]!;
+  const rest = Object.entries(named).filter(([name]) => !places.includes(name));
+  const options = Object.fromEntries(rest.map(([name, value]) => [camel(name), value]));
+  const make = (commands as Data)[transition];
+  return make({ app: 'doshit:' }, ...places.map((name) => named[name]), options);
+}
+
+const camel = (name: string) => name.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
+const bytes = (item: Data): Data =>
+  Array.isArray(item) ? item.map(bytes) : typeof item === 'string' ? toBytes(item) : item;
