@@ -980,6 +980,20 @@ export const LIMITS = {
     },
     {
       "script": "recover",
+      "name": "SEALED_A_CALL",
+      "value": 20,
+      "unit": "entries",
+      "description": "How many workers whose lease is over one call seals."
+    },
+    {
+      "script": "recover",
+      "name": "DEAD_A_CALL",
+      "value": 100,
+      "unit": "entries",
+      "description": "How many sealed workers one call looks through, and how many it forgets."
+    },
+    {
+      "script": "recover",
       "name": "HELD_A_CALL",
       "value": 500,
       "unit": "entries",

@@ -21,6 +21,8 @@ from doshit.errors import (
 task = default_app.task
 enqueue = default_app.enqueue
 enqueue_many = default_app.enqueue_many
+aenqueue = default_app.aenqueue
+aenqueue_many = default_app.aenqueue_many
 on_child_start = default_app.on_child_start
 
 __all__ = [
@@ -41,6 +43,8 @@ __all__ = [
     "TaskVanished",
     "TimeLimitExceeded",
     "WaitTimeout",
+    "aenqueue",
+    "aenqueue_many",
     "current_task",
     "enqueue",
     "enqueue_many",

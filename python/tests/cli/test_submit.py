@@ -47,6 +47,18 @@ def test_the_id_of_another_task_is_an_error(doshit):
     assert "order-7" in said.stderr
 
 
+def test_a_text_that_is_json_by_accident_is_refused_with_how_to_write_it(doshit, plain, prefix):
+    catalog = {"parameters": {"type": "object", "properties": {"text": {"type": "string"}}}}
+    plain.hset(f"{prefix}:catalog:c", "echo", json.dumps(catalog))
+    plain.hset(f"{prefix}:worker:w1", mapping={"catalog": "c", "queues": "default"})
+    plain.zadd(f"{prefix}:workers", {"w1": (plain.time()[0] + 60) * 1000})
+    said = doshit("submit", "echo", "text=5")
+    assert said.returncode == 1
+    assert said.stderr.endswith("expected string, got number; for the text write 'text=\"5\"'\n")
+    assert doshit("submit", "echo", 'text="5"', "--id", "it").returncode == 0
+    assert json.loads(plain.hget(f"{prefix}:task:it", "args")) == {"text": "5"}
+
+
 def test_the_machine_form_of_a_submitted_task_is_its_id(doshit):
     assert json.loads(doshit("submit", "add", "--id", "x", "--json").stdout) == {"id": "x"}
 

@@ -5,14 +5,18 @@ import sys
 
 import pytest
 
-COMMANDS = ["worker", "submit", "show", "cancel", "failed", "status", "server", "dev", "demo"]
+COMMANDS = [
+    "worker", "submit", "show", "cancel", "failed", "status", "doctor", "functions", "types", "server", "dev", "demo",
+]  # fmt: skip
 SLOW_TO_IMPORT = {"redis", "hiredis", "msgspec", "asyncio", "rich", "pydantic", "ssl", "socket", "subprocess"}
 
 
 def test_the_help_names_every_command(doshit):
     said = doshit("--help")
     assert said.returncode == 0
-    assert all(f"\n    {command} " in said.stdout for command in COMMANDS)
+    listed = said.stdout.partition("commands:\n")[2].partition("\n\n")[0].splitlines()
+    assert [line.split()[0] for line in listed] == COMMANDS
+    assert all(len(line.split()) > 2 for line in listed)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -26,7 +30,7 @@ def test_every_command_has_help_with_the_connection_and_its_defaults(doshit, com
 
 
 def test_an_argument_that_may_be_left_out_is_not_called_required(doshit):
-    assert doshit("submit").stderr.endswith("the following arguments are required: FUNCTION\n")
+    assert "the following arguments are required: FUNCTION;" in doshit("submit").stderr
 
 
 def test_the_help_imports_nothing_that_takes_long():
@@ -51,7 +55,6 @@ def test_the_version_is_told(doshit):
 @pytest.mark.parametrize(
     ("args", "named"),
     [
-        ((), "COMMAND"),
         (("sumbit",), "'sumbit'"),
         (("submit",), "FUNCTION"),
         (("submit", "add", "hello"), "write name=value"),
@@ -85,9 +88,18 @@ def test_the_version_is_told(doshit):
 )
 def test_a_command_line_that_cannot_be_meant_ends_with_2_and_says_what_is_wrong(doshit, args, named):
     said = doshit(*args)
-    assert said.returncode == 2
-    assert named in said.stdout + said.stderr
-    assert "Traceback" not in said.stderr
+    assert (said.returncode, said.stdout) == (2, "")
+    assert named in said.stderr
+    command = f"doshit {args[0]}" if args[0] in COMMANDS else "doshit"
+    assert said.stderr.startswith(f"{command}: ")
+    assert said.stderr.endswith(f"; see {command} --help\n")
+    assert said.stderr.count("\n") == 1
+
+
+def test_no_command_at_all_shows_the_help_and_ends_with_2(doshit):
+    said = doshit()
+    assert (said.returncode, said.stderr) == (2, "")
+    assert said.stdout == doshit("--help").stdout
 
 
 @pytest.mark.parametrize(

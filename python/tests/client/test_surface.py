@@ -6,6 +6,7 @@ import sys
 import pytest
 
 import doshit
+from doshit.client.operations import Operations
 
 
 def test_the_public_names_are_these_and_no_others():
@@ -27,6 +28,8 @@ def test_the_public_names_are_these_and_no_others():
         "TaskVanished",
         "TimeLimitExceeded",
         "WaitTimeout",
+        "aenqueue",
+        "aenqueue_many",
         "current_task",
         "enqueue",
         "enqueue_many",
@@ -38,6 +41,21 @@ def test_the_public_names_are_these_and_no_others():
 
 def test_every_public_name_is_there_and_documented():
     assert all(getattr(doshit, name).__doc__ for name in doshit.__all__)
+
+
+def test_every_blocking_call_has_a_twin_for_an_event_loop():
+    for owner, names in {
+        doshit: ["enqueue", "enqueue_many"],
+        doshit.Doshit: ["enqueue", "enqueue_many", "close", *_public(Operations)],
+        doshit.Task: ["enqueue", "enqueue_many"],
+        doshit.Handle: ["result", "state", "info", "cancel", "retry", "progress", "output"],
+    }.items():
+        assert [name for name in names if not callable(getattr(owner, f"a{name}", None))] == []
+
+
+def _public(owner: type) -> list[str]:
+    names = [name for name, value in vars(owner).items() if callable(value) and name[0] != "_"]
+    return [name for name in names if not (name[0] == "a" and name[1:] in names)]
 
 
 def _modules_after(code: str) -> set[str]:

@@ -438,7 +438,7 @@ def test_a_call_becomes_one_json_object_without_what_was_not_given(
         (add, (1, 2, 3), {}, "takes at most 2 positional arguments, got 3; parameters are a, b", None),
         (add, (1, 2), {"b": 3}, "parameter 'b' is given twice", "b"),
         (add, (1, 2), {"c": 3}, "unknown parameter 'c'; parameters are a, b", "c"),
-        (power, (1, 2), {"label": "x"}, "takes at most 1 positional arguments, got 2", None),
+        (power, (1, 2), {"label": "x"}, "takes at most 1 positional argument, got 2", None),
         (add, (1, "2"), {}, "args.b: expected int, got str", "b"),
         (add, (1, 2.0), {}, "args.b: expected int, got float", "b"),
         (tagged, (1,), {"third": "x"}, "args.third: expected int, got str", "third"),

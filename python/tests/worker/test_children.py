@@ -156,6 +156,7 @@ def test_a_hook_that_never_succeeds_ends_the_worker_after_a_few_tries(start_work
     assert len(ledger.lines()) < 20
     assert "could not start" in worker.log()
     assert "raise" not in end or "no database here" in worker.log()
+    assert "doshit/worker" not in worker.log(), "a traceback begins with the hook"
 
 
 def test_the_hook_runs_once_in_each_child(start_worker, world, ledger, tmp_path):

@@ -54,6 +54,16 @@ def test_what_a_killed_worker_of_this_host_held_runs_again_without_waiting_for_i
     assert (stage.task(id)["attempts"], stage.task(id)["lost"]) == ("2", "1")
 
 
+def test_a_burst_does_not_end_before_it_has_done_what_its_killed_predecessor_held(stage, gate):
+    victim = stage.begin_worker()
+    id = held(stage, gate)
+    victim.kill()
+    gate.touch()
+    successor = stage.begin_worker(burst=True)
+    assert successor.wait() == 0
+    assert (stage.task(id)["state"], stage.task(id)["lost"]) == ("finished", "1")
+
+
 def test_a_worker_that_lives_is_not_taken_for_gone(stage, gate):
     first = stage.begin_worker()
     id = held(stage, gate)

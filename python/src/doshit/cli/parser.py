@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from doshit.values.sizes import size_of
 from doshit.values.states import ARGS_CAP, OUTPUT_CAP, REASON_CAP, RESULT_CAP, RESULT_TTL, TRACEBACK_CAP
@@ -13,7 +13,11 @@ UNKNOWN_GRACE = 30.0
 STOP_GRACE = 8.0
 ASYNC_SLOTS = 100
 
+_USAGE = "doshit [-h] [--version] COMMAND ..."
 _TOP = """\
+commands:
+{commands}
+
 examples:
   doshit dev tasks.py                       a server and a worker on this machine, nothing else needed
   doshit worker tasks.py -q urgent -q bulk  a worker; `urgent` is served before `bulk`
@@ -36,6 +40,10 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **settings)
+
+    def error(self, message: str) -> NoReturn:
+        """Ends with one line. The usage, up to nine lines of it, would stand between the reader and what is wrong."""
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 class Version(argparse.Action):
@@ -65,12 +73,17 @@ def parse(argv: Sequence[str]) -> tuple[Parser, argparse.Namespace]:
 
 
 def _parsers() -> tuple[Parser, dict[str, Parser]]:
-    top = Parser(prog="doshit", description="A job queue on Redis whose schema is its API.", epilog=_TOP)
+    # argparse would list the commands in a column too narrow for the longest of them.
+    listed = "\n".join(f"  {name:<10} {line}" for name, (line, _, _) in _COMMANDS.items())
+    about = "A job queue on Redis whose schema is its API."
+    top = Parser(prog="doshit", usage=_USAGE, description=about, epilog=_TOP.format(commands=listed))
     top.add_argument("--version", action=Version, nargs=0, help="print the version and exit")
-    choices = top.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
+    choices = top.add_subparsers(
+        prog="doshit", metavar="COMMAND", required=True, parser_class=Parser, help=argparse.SUPPRESS
+    )
     commands = {}
     for name, (line, epilog, add_options) in _COMMANDS.items():
-        parser = choices.add_parser(name, help=line, description=f"{line[0].upper()}{line[1:]}.", epilog=epilog)
+        parser = choices.add_parser(name, description=f"{line[0].upper()}{line[1:]}.", epilog=epilog)
         add_options(parser)
         _add_connection(parser, starts_server=name in ("server", "demo"))
         commands[name] = parser

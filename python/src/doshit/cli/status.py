@@ -18,6 +18,7 @@ from doshit.cli.text import as_json, duration, one_line, table
 from doshit.client import Doshit
 from doshit.errors import ServerError, ServerUnavailable
 from doshit.transport import SyncFace
+from doshit.transport.connect import redact
 
 CHECK_SECONDS = 0.75
 """What a check may take once Python runs, so that the whole ends within a second."""
@@ -99,13 +100,23 @@ def _machine_form(prefix: str, queues: list[Queue], workers: list[Worker]) -> di
     return {
         "prefix": prefix,
         "queues": [vars(it) for it in queues],
-        "workers": [{**vars(worker), "runs": [vars(run) for run in worker.runs]} for worker in workers],
+        "workers": [_machine_worker(worker) for worker in workers],
     }
+
+
+def _machine_worker(it: Worker) -> dict[str, Any]:
+    numbers = {"pid": _number(it.pid), "concurrency": _number(it.concurrency)}
+    return {**vars(it), **numbers, "runs": [vars(run) for run in it.runs]}
+
+
+def _number(text: str) -> int | None:
+    """What a worker wrote as a number; None where it wrote something else, as a stranger may."""
+    return int(text) if text.isdecimal() and text.isascii() and len(text) < 16 else None
 
 
 def _check(app: Doshit, host: str | None, queues: list[str]) -> int:
     """Exit code 0 if a live worker serves all these queues, on this host or, for None, on any."""
-    with _deadline(CHECK_SECONDS):
+    with _deadline(CHECK_SECONDS, app.url):
         face = SyncFace(app.url, timeout=CHECK_SECONDS)
         workers = live_workers(face, app.keys, redis_now(face))
     fit = [it for it in workers if (host is None or it.host == host) and set(queues) <= set(it.queues)]
@@ -120,11 +131,13 @@ def _check(app: Doshit, host: str | None, queues: list[str]) -> int:
 
 
 @contextmanager
-def _deadline(seconds: float) -> Iterator[None]:
+def _deadline(seconds: float, url: str) -> Iterator[None]:
     """Ends whatever the block waits for, connecting and retries included, with ServerUnavailable."""
 
     def give_up(*_: object) -> None:
-        raise ServerUnavailable(f"Redis did not answer within {seconds:g} s, so no worker was seen; look at the server")
+        raise ServerUnavailable(
+            f"no answer from Redis at {redact(url)} within {seconds:g} s, so no worker was seen; look at the server"
+        )
 
     before = signal.signal(signal.SIGALRM, give_up)
     signal.setitimer(signal.ITIMER_REAL, seconds)

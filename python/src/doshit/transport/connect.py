@@ -175,10 +175,17 @@ _CODES: Mapping[type[Exception], str] = {
 }
 
 
+_IN_PIPELINE = re.compile(r"Command # \d+ \((.*)\) of pipeline caused error: (.*)", re.DOTALL)
+
+
 def _said(error: Exception) -> str:
-    message = str(error).strip() or type(error).__name__
+    message = (str(error).strip() or type(error).__name__).rstrip(".")
+    found = _IN_PIPELINE.fullmatch(message)
+    command, message = (f" ({found[1]})", found[2]) if found else ("", message)
     code = _CODES.get(type(error), "")
-    return message if message.startswith(code) else f"{code} {message}"
+    if code == "WRONGPASS" and "required" in message:
+        code = "NOAUTH"  # which redis-py takes for the same
+    return (message if message.startswith(code) else f"{code} {message}") + command
 
 
 def refusal(reply: object) -> Exception:
@@ -202,6 +209,10 @@ def translate(error: Exception, url: str) -> DoshitError:
         unreached = Unreached(f"no Redis answers at {redact(url)} ({message}); {hint}{WAYS}")
         unreached.silent = silent
         return unreached
+    if isinstance(error, redis.exceptions.InvalidResponse):
+        return ServerUnsuitable(
+            f"what answers at {redact(url)} is no Redis ({message}); check the host and port in the URL"
+        )
     return ServerError(f"Redis at {redact(url)} refused: {message}")
 
 

@@ -181,7 +181,8 @@ class Signature:
 
     def _by_name(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         if len(args) > len(self._positional):
-            limit = f"at most {len(self._positional)} positional arguments, got {len(args)}"
+            most = len(self._positional)
+            limit = f"at most {most} positional argument{'s' if most != 1 else ''}, got {len(args)}"
             raise BadArguments(f"takes {limit}; {self._listed()}", self.name)
         named = dict(zip(self._positional, args, strict=False))
         for name in kwargs:

@@ -13,6 +13,8 @@ local kept = {ARGV[4], tonumber(ARGV[5])}
 
 local GAP = 3000             -- ms between calls that ask for an amnesty
 local AMNESTY = 5000         -- ms
+local SEALED_A_CALL = 20
+local DEAD_A_CALL = 100      -- sealed workers looked through, and forgotten
 local HELD_A_CALL = 500
 local SCAN = 500             -- entries of executing a call and queue
 local UNCLAIMED_KEPT = 10000 -- ids watched, a queue
@@ -65,10 +67,10 @@ local function lose(worker, id, value)
   redis.call('ZADD', scheduled_key(queue), now + (now_us + 7919 * taken_back) % 500 + (lost - 1) * 1000, id)
 end
 
-local sealed = is_amnesty and {} or redis.call('ZRANGEBYSCORE', workers_key, '(-1', now, 'LIMIT', 0, 20)
+local sealed = is_amnesty and {} or redis.call('ZRANGEBYSCORE', workers_key, '(-1', now, 'LIMIT', 0, SEALED_A_CALL)
 for i = 1, #sealed do seal(sealed[i]) end
 local budget = HELD_A_CALL
-local dead = redis.call('ZRANGEBYSCORE', workers_key, SEALED, SEALED, 'LIMIT', 0, 100)
+local dead = redis.call('ZRANGEBYSCORE', workers_key, SEALED, SEALED, 'LIMIT', 0, DEAD_A_CALL)
 for i = 1, #dead do
   if budget <= 0 then break end
   -- A small hash is answered whole by HSCAN whatever COUNT says; a large one gives about that many.
@@ -80,7 +82,7 @@ for i = 1, #dead do
   end
   if #page == 0 then redis.call('ZADD', workers_key, EMPTIED, dead[i]) end
 end
-local emptied = redis.call('ZRANGEBYSCORE', workers_key, EMPTIED, EMPTIED, 'LIMIT', 0, 100)
+local emptied = redis.call('ZRANGEBYSCORE', workers_key, EMPTIED, EMPTIED, 'LIMIT', 0, DEAD_A_CALL)
 for i = 1, #emptied do
   if redis.call('EXISTS', worker_key(emptied[i])) == 0 then redis.call('ZREM', workers_key, emptied[i]) end
 end

@@ -7,13 +7,13 @@ import select
 import signal
 import socket
 import time
-import traceback
 from collections import deque
 from typing import NamedTuple
 
 from doshit.client import Doshit
 from doshit.client.current import set_progress_sink
 from doshit.worker.child import many
+from doshit.worker.child.explain import trace
 from doshit.worker.child.outbox import Outbox
 from doshit.worker.child.output import Output, RawPipes
 from doshit.worker.child.run import Runner
@@ -73,8 +73,8 @@ class Child:
         try:
             for hook in self._app.child_start_hooks:
                 hook()
-        except BaseException:  # whatever a hook raises is told to the supervisor
-            self._outbox.send((0, BROKEN, 0, traceback.format_exc()))
+        except BaseException as error:  # whatever a hook raises is told to the supervisor
+            self._outbox.send((0, BROKEN, 0, trace(error, self._terms.traceback_cap)))
             return
         if self._terms.output_cap:  # not before the hooks: what they write is no run's, and they may set up logging
             self._output.take_over(RawPipes(*self._descriptors[3:]), drains=not self._is_many)

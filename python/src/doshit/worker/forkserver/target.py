@@ -14,6 +14,8 @@ from types import ModuleType
 from doshit.client import Doshit, default_app
 from doshit.errors import ConfigurationError
 
+_FORMS = "give a file of tasks, a module, or module:app"
+
 
 class ImportFailed(Exception):
     """The user's module raised while it was imported; the text is its own traceback, target what was asked for."""
@@ -68,11 +70,11 @@ def load(target: str) -> Doshit:
 
 def _import_file(path: Path) -> ModuleType:
     if not path.is_file():
-        raise ConfigurationError(f"no file {path}; give a file of tasks, a module, or module:app")
+        raise ConfigurationError(f"no file {path}; {_FORMS}")
     sys.path.insert(0, str(path.resolve().parent))
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
-        raise ConfigurationError(f"{path} is no Python file; give a file of tasks, a module, or module:app")
+        raise ConfigurationError(f"{path} is no Python file; {_FORMS}")
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
     try:
@@ -83,6 +85,8 @@ def _import_file(path: Path) -> ModuleType:
 
 
 def _import_module(name: str) -> ModuleType:
+    if not all(name.split(".")):
+        raise ConfigurationError(f"{name!r} is neither a file of tasks nor a module; {_FORMS}")
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:

@@ -41,11 +41,12 @@ def run(settings: Settings) -> int:
     supervisor = Supervisor(settings, nursery, url, prefix, queues, concurrency)
     functions = ", ".join(sorted(hello["catalog"]))
     log.info(
-        "worker %s serves %s on %s with %d children (%s)",
+        "worker %s serves %s on %s with %d %s (%s)",
         supervisor.membership.id,
         ", ".join(queues),
         redact(url),
         concurrency,
+        "child" if concurrency == 1 else "children",
         functions,
     )
     if hello["by_exec"]:

@@ -90,6 +90,7 @@ class Supervisor:
             self.promoter,
             Recoverer(self.session, keys, settings.result_ttl),
         )
+        self.predecessors = Predecessors(self.session, keys)
         self.auditor = Auditor(
             self.session, keys, lambda: self.membership.id, self.dispatcher.ids, lambda: not self._on_its_way()
         )
@@ -125,7 +126,7 @@ class Supervisor:
         for watcher in (self._all, self._core):
             watcher.watch(self._wakeup, self._wakeup.fileno(), READ, self._woken)
         self.family.begin()
-        Predecessors(self.session, self._keys).look()
+        self.predecessors.look()
 
     def _publish(self) -> None:
         """Tells Redis, and itself, which functions are served."""
@@ -351,7 +352,7 @@ class Supervisor:
             log.error("stopping: %s", self.family.given_up)
             self.stop(0.0)
         if self._stop_by is None:
-            if self._settings.burst and self.fetcher.drained and self._is_at_rest():
+            if self._settings.burst and self._is_done(now):
                 self.stop(0.0)
             return False
         if not self.dispatcher.outstanding():
@@ -361,6 +362,10 @@ class Supervisor:
         if now >= self._stop_by + _CLOSE_WITHIN:
             return True
         return self._is_at_rest() and not any(wait.armed for wait in self.fetcher.waits)
+
+    def _is_done(self, now: float) -> bool:
+        """Are the queues empty, and will be when what killed workers of this host held has come back?"""
+        return self.fetcher.drained and self._is_at_rest() and self.predecessors.are_back(now)
 
     def _on_its_way(self) -> bool:
         """Is there a call under way that changes what this worker holds?"""
