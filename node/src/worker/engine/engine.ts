@@ -195,8 +195,9 @@ export class Engine {
   #unbegun(runs: readonly Run[]): void {
     const mine = runs.filter((run) => this.#dispatcher.ended(run));
     for (const run of mine) this.#limiter.end(run);
-    if (this.#stopBy !== undefined) this.#settler.release(mine.map(({ task }) => task));
-    else this.#dispatcher.putBack(this.#wanted(mine));
+    const wanted = this.#wanted(mine);
+    if (this.#stopBy !== undefined) this.#settler.release(wanted.map(({ task }) => task));
+    else this.#dispatcher.putBack(wanted);
     this.#pumpSoon();
   }
 
@@ -212,7 +213,7 @@ export class Engine {
   #interrupted(runs: readonly Run[], suspect: boolean): void {
     const mine = runs.filter((run) => this.#dispatcher.ended(run));
     if (suspect) this.#policies.suspect(mine.map(({ task }) => task));
-    this.#giveUp(mine, suspect);
+    this.#giveUp(mine, false);
     this.#pumpSoon();
   }
 
