@@ -38,7 +38,7 @@ const MEANINGS: readonly (readonly [signs: RegExp, kind: Kind, step: string])[] 
     'check the user and password in the URL: redis://user:password@host:6379/0',
   ],
   [
-    /NOPERM/,
+    /NOPERM|ACL failure in script|The user executing the script can't/,
     NotPermitted,
     'give this user the commands and keys that it needs: docs/redis.md has the rights for each role',
   ],
@@ -55,7 +55,7 @@ const MEANINGS: readonly (readonly [signs: RegExp, kind: Kind, step: string])[] 
   [
     /CLUSTERDOWN|MASTERDOWN|TRYAGAIN|^ASK /,
     Unreached,
-    'a cluster or replica is being changed; it is tried again, see docs/redis.md if it stays so',
+    'a cluster or replica is being changed; try again in a moment, see docs/redis.md if it stays so',
   ],
   [/^LOADING/, Unreached, 'the server is reading its data; try again in a moment'],
   [/^MOVED|CROSSSLOT|non local key|same slot/, ServerUnsuitable, CLUSTER],

@@ -1,10 +1,12 @@
 /** What enqueue leaves in Redis is a task as the protocol has it, once, whatever breaks on the way. */
 
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { after, test } from 'node:test';
-import { BadArguments, ConfigurationError, IdConflict, ServerError } from '../../src/errors.js';
+import { BadArguments, ConfigurationError, IdConflict, NotPermitted, ServerError } from '../../src/errors.js';
 import { textOf } from '../../src/values/text.js';
 import { Breaker } from '../helpers/breaker.js';
+import { ROOT } from '../helpers/paths.js';
 import { startServer } from '../helpers/server.js';
 import { newApp } from './helper.js';
 
@@ -214,6 +216,21 @@ test('who may not run scripts submits with two plain commands', async () => {
   await assert.rejects(limited.enqueue('other', {}, { queue, id: 'mine' }), IdConflict);
   assert.equal(await limited.handle('mine').cancel(), 'asked');
   assert.deepEqual(await plain.lrange(limited.keys.cancel, 0, -1), ['mine']);
+});
+
+test('a producer under its recipe cancels by asking the workers, and runs no failed task again', async () => {
+  const page = await readFile(`${ROOT}docs/redis.md`, 'utf8');
+  const recipe = /ACL SETUSER producer (.*)/.exec(page)![1]!;
+  const prefix = 'recipe';
+  const words = recipe.replaceAll('doshit:', `${prefix}:`).replace('>SECRET', '>secret').split(' ');
+  await plain.call('ACL', 'SETUSER', 'producer', ...words);
+  const limited = newApp(server, { redis: { path: server.socket, username: 'producer', password: 'secret' }, prefix });
+  const handle = await limited.enqueue('echo');
+  assert.equal(await handle.cancel(), 'asked');
+  assert.deepEqual(await plain.lrange(limited.keys.cancel, 0, -1), [handle.id]);
+  await plain.hset(limited.keys.task('1'), { function: 'echo', state: 'finished', result: 'failed', queue: 'default' });
+  await assert.rejects(limited.handle('1').retry(), NotPermitted);
+  assert.equal(await plain.hget(limited.keys.task('1'), 'state'), 'finished');
 });
 
 test('a full server refuses in one clear line', async () => {
