@@ -6,27 +6,33 @@ import type { Link } from './link.js';
 
 /** Remembers which texts are under way, so that of a thousand calls only one sends it. */
 export class Scripts {
-  readonly #loading = new Map<string, Promise<unknown>>();
+  readonly #loading = new Set<string>();
 
-  /** The reply of a call. Throws Refusal or LinkLost. */
+  /**
+   * The reply of a call. Throws Refusal or LinkLost.
+   *
+   * Calls are answered in the order in which they were sent, also those that found their text missing: each way through
+   * here awaits one promise of the link behind the others.
+   */
   async run<T>(link: Link, call: Call<T>): Promise<unknown> {
-    try {
-      return await link.call(words('EVALSHA', call.script.sha, call));
-    } catch (error) {
-      if (!isMissing(error)) throw error;
+    const { sha } = call.script;
+    // Again behind a text that is under way, which is there when this comes.
+    for (let tries = 0; tries === 0 || (tries === 1 && this.#loading.has(sha)); tries += 1) {
+      try {
+        return await link.call(words('EVALSHA', sha, call));
+      } catch (error) {
+        if (!isMissing(error)) throw error;
+      }
     }
-    await this.#loading.get(call.script.sha)?.catch(() => {});
-    if (!this.#loading.has(call.script.sha)) return this.#load(link, call);
-    return link.call(words('EVALSHA', call.script.sha, call)).catch((error) => {
-      if (isMissing(error)) return this.#load(link, call);
-      throw error;
-    });
+    return await this.#load(link, call);
   }
 
   #load<T>(link: Link, call: Call<T>): Promise<unknown> {
     const { sha, source } = call.script;
-    const loading = link.call(words('EVAL', source, call)).finally(() => this.#loading.delete(sha));
-    this.#loading.set(sha, loading);
+    const loading = link.call(words('EVAL', source, call));
+    const loaded = () => this.#loading.delete(sha);
+    this.#loading.add(sha);
+    loading.then(loaded, loaded);
     return loading;
   }
 }

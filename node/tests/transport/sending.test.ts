@@ -51,6 +51,17 @@ test('a server that has forgotten its scripts is told them by one call, not by e
   assert.equal(await transport.command(['LLEN', `${prefix}:again:pending`]), 50);
 });
 
+test('calls that find their script forgotten are answered in the order in which they were sent', async () => {
+  await transport.command(['SCRIPT', 'FLUSH']);
+  const answered: number[] = [];
+  const sending = Array.from({ length: 5 }, async (_, n) => {
+    await transport.send(submit(keys, 'order', [task(`o${n}`)]));
+    answered.push(n);
+  });
+  await Promise.all(sending);
+  assert.deepEqual(answered, [0, 1, 2, 3, 4]);
+});
+
 test('several calls in one round trip answer in their order', async () => {
   const calls = [submit(keys, 'default', [task('p1')]), submit(keys, 'default', [task('p1')])] as const;
   assert.deepEqual(await transport.sendAll(calls), [['created'], ['exists']]);
