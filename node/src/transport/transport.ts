@@ -17,9 +17,13 @@ import { type Listening, Subscription } from './subscription.js';
 import { type RedisSource, targetOf } from './target.js';
 import { isPassing, Tries } from './tries.js';
 
-/** timeout: seconds without any answer until a command is given up, 10 if absent. forever: never give up what passes. */
+/**
+ * name: what CLIENT LIST shows, where the source has no name of its own. timeout: seconds without any answer until a
+ * command is given up, 10 if absent. forever: never give up what passes.
+ */
 export interface TransportOptions {
   readonly prefix: string;
+  readonly name?: string | undefined;
   readonly timeout?: number | undefined;
   readonly forever?: boolean | undefined;
 }
@@ -49,8 +53,9 @@ export class Transport {
   #closed = false;
 
   /** Connects when something is first sent. Throws ConfigurationError for a source or a prefix that will not do. */
-  constructor(source: RedisSource, { prefix, timeout = 10, forever = false }: TransportOptions) {
-    this.#route = routeTo(targetOf(source), prefix);
+  constructor(source: RedisSource, { prefix, name, timeout = 10, forever = false }: TransportOptions) {
+    const target = targetOf(source);
+    this.#route = routeTo({ ...target, node: { connectionName: name, ...target.node } }, prefix);
     this.#timeout = timeout;
     this.#forever = forever;
   }

@@ -44,7 +44,8 @@ class NodeWorker(Worker):
     def words(cls, target: str, url: str, prefix: str, queues: Sequence[str], children: int, **more: Any) -> list[str]:
         """Whatever the Python target is: tasks.mjs has the functions of all."""
         words = ["node", str(COMMAND), "worker", str(cls.TARGET), "--redis", url, "--prefix", prefix]
-        words += ["-c", str(children), "--isolated", str(children), *(word for queue in queues for word in ("-q", queue))]
+        words += ["-c", str(children), "--isolated", str(children)]
+        words += [word for queue in queues for word in ("-q", queue)]
         return words + [word for name, value in more.items() for word in cls._option(name, value)]
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""The table that `make faults` ends with: rows, kinds of workers, seeds, what passed, and why the rest did not run. Runs nothing."""
+"""The table that `make faults` ends with: rows, kinds of workers, seeds, outcomes and skips. Runs nothing."""
 
 import re
 from collections import Counter, defaultdict
@@ -74,7 +74,8 @@ class Report:
     def lines(self) -> list[str]:
         """Schedules first, then the table."""
         rows = [self._line(row) for row in NAMES]
-        return ["", *self._schedules, f"fault suite, first seed {self._seed}", "row  tests of each kind of workers x seeds", *rows]
+        head = [f"fault suite, first seed {self._seed}", "row  tests of each kind of workers x seeds"]
+        return ["", *self._schedules, *head, *rows]
 
     def _line(self, row: str) -> str:
         counts, seeds = self._counts[row], len(self._seeds[row])

@@ -12,6 +12,7 @@ import pytest
 
 from doshit import TaskFailed
 from faults.harness import Scene, kill, spread
+from faults.kinds import EACH, FLEET, ISOLATED, MIXED, NODE, PYTHON, kinds
 from faults.line import Line
 from faults.tasks import ENDS
 from worker.test_children import (
@@ -35,8 +36,12 @@ __all__ = [
     "test_row_10_stopped_past_its_lease",
 ]
 
+kinds(PYTHON, ISOLATED)(test_row_01_children_killed_under_load_are_replaced)
+
 RECOVERY = 15.0
 """Seconds within which the tasks of a dead worker run again, at defaults."""
+TELLING = {"abort", "sys.exit"}
+"""Ends that Node can tell of before they come."""
 SEEN = 1.0
 """Seconds within which a worker sees that one of its processes has died."""
 
@@ -87,12 +92,14 @@ def shut(tmp_path: Path) -> Path:
     return tmp_path / "open"
 
 
+@kinds(PYTHON, ISOLATED, quick=[ISOLATED])
 def test_row_01_a_killed_child(scene, by_library, shut, figure):
     seen = a_killed_child_is_seen_and_its_run_fails_naming_the_signal(scene, by_library, shut)
     figure(f"the waiter sees the end {seen:.3f} s after the kill")
     assert seen < SEEN
 
 
+@kinds(PYTHON, ISOLATED)
 def test_row_01_a_killed_child_of_a_task_with_retries_runs_again(scene, shut):
     scene.worker(children=2)
     options = {"retries": 2, "retry_delay": 0.1}
@@ -135,6 +142,7 @@ HOW = pytest.mark.parametrize("anew", [False, True], ids=["elsewhere", "anew"])
 WHERE = {False: "on a worker that was there", True: "on a worker started after it on the same machine"}
 
 
+@kinds(*FLEET)
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 @HOW
@@ -144,6 +152,7 @@ def test_row_02_a_killed_supervisor_with_100_running_tasks(scene, by_library, sh
     assert again[-1] <= RECOVERY
 
 
+@kinds(*FLEET)
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 @HOW
@@ -153,6 +162,7 @@ def test_row_03_a_killed_tree_with_100_running_tasks(scene, by_library, shut, fi
     assert again[-1] <= RECOVERY
 
 
+@kinds(*EACH, MIXED, quick=[MIXED])
 def test_row_02_a_killed_supervisors_runs_begin_again_on_its_successor(scene, by_library, shut):
     again = a_killed_workers_runs_begin_again(scene, by_library, shut, 4, whole=False, anew=True)
     assert again[-1] <= RECOVERY
@@ -188,6 +198,7 @@ def _moved_under(scene: Scene, victim: Worker, make: Make) -> str:
     raise AssertionError("the worker was never met in its idle wait")
 
 
+@kinds(*FLEET)
 @pytest.mark.slow
 def test_row_04_killed_between_the_idle_wait_and_its_claim(scene, by_library, figure):
     again = an_id_moved_by_a_wait_of_a_worker_that_dies_is_adopted(scene, by_library)
@@ -218,6 +229,7 @@ def a_run_whose_end_never_reached_redis_runs_twice_and_ends_once(
     return again
 
 
+@kinds(*EACH, MIXED)
 @pytest.mark.slow
 def test_row_05_killed_after_the_side_effect(start_line, scene, by_library, redis_url, endings, shut, figure):
     again = a_run_whose_end_never_reached_redis_runs_twice_and_ends_once(
@@ -230,10 +242,12 @@ def test_row_05_killed_after_the_side_effect(start_line, scene, by_library, redi
 # Row 28: the same with tasks that two plain commands made
 
 
+@kinds(PYTHON, ISOLATED)
 def test_row_28_by_hand_a_killed_child(scene, by_hand, shut):
     assert a_killed_child_is_seen_and_its_run_fails_naming_the_signal(scene, by_hand, shut) < SEEN
 
 
+@kinds(*FLEET)
 @pytest.mark.slow
 @pytest.mark.parametrize("whole", [False, True], ids=["supervisor", "tree"])
 def test_row_28_by_hand_a_killed_worker(scene, by_hand, shut, whole):
@@ -241,11 +255,13 @@ def test_row_28_by_hand_a_killed_worker(scene, by_hand, shut, whole):
     assert again[-1] <= RECOVERY
 
 
+@kinds(*FLEET)
 @pytest.mark.slow
 def test_row_28_by_hand_killed_between_the_idle_wait_and_its_claim(scene, by_hand):
     assert an_id_moved_by_a_wait_of_a_worker_that_dies_is_adopted(scene, by_hand) <= RECOVERY
 
 
+@kinds(*FLEET)
 @pytest.mark.slow
 def test_row_28_by_hand_killed_after_the_side_effect(start_line, scene, by_hand, redis_url, endings, shut):
     again = a_run_whose_end_never_reached_redis_runs_twice_and_ends_once(
@@ -257,6 +273,7 @@ def test_row_28_by_hand_killed_after_the_side_effect(start_line, scene, by_hand,
 # Row 7
 
 
+@kinds(PYTHON, NODE, quick=[NODE])
 def test_row_07_a_killed_fork_server_is_there_again_and_its_runs_are_not_blamed(scene, shut, figure):
     worker = scene.worker(children=2)
     ids = scene.submit(2, "hold", gate=str(shut))
@@ -272,6 +289,7 @@ def test_row_07_a_killed_fork_server_is_there_again_and_its_runs_are_not_blamed(
     assert back < SEEN
 
 
+@kinds(PYTHON)
 @pytest.mark.slow
 def test_row_07_a_fork_server_that_hangs_is_replaced_when_it_is_needed(scene, shut, figure):
     worker = scene.worker(children=2)
@@ -292,9 +310,29 @@ def test_row_07_a_fork_server_that_hangs_is_replaced_when_it_is_needed(scene, sh
     scene.check()
 
 
+@kinds(NODE)
+@pytest.mark.slow
+def test_row_07_a_host_that_hangs_is_replaced_when_a_run_in_it_must_end(scene, shut, figure):
+    """Nothing is wrong with a host in which nothing has to happen; so it is found by the first cancel or limit."""
+    worker = scene.worker(children=3)
+    late = scene.submit_one("hold", {"time_limit": 1.0}, gate=str(shut))
+    beside = scene.submit(2, "hold", gate=str(shut))
+    scene.ledger.await_begun([late, *beside])
+    (hanging,), at = worker.fork_servers(), time.monotonic()
+    kill(hanging, signal.SIGSTOP)
+    scene.ledger.await_begun(beside, times=2)
+    figure(f"the neighbours run again {time.monotonic() - at:.2f} s after their host hung, a limit of 1 s included")
+    shut.touch()
+    scene.check()
+    assert scene.world.task(late)["error-code"] == "time-limit"
+    assert scene.fields_of(beside, "result", "attempts", "lost") == [["successful", "1", None]] * 2
+    assert worker.process.poll() is None
+
+
 # Row 8
 
 
+@kinds(*EACH, MIXED)
 @pytest.mark.slow
 @pytest.mark.timeout(150)
 def test_row_08_poison_fails_after_three_losses_and_its_neighbours_end_well(scene, figure, rng):
@@ -326,6 +364,7 @@ def _replace_dead(scene: Scene) -> None:
 # Row 9
 
 
+@kinds(PYTHON, ISOLATED)
 @pytest.mark.parametrize("how", ENDS)
 def test_row_09_a_run_that_ends_its_process_is_never_successful(scene, how, rng: random.Random):
     worker = scene.worker(children=2)
@@ -341,9 +380,29 @@ def test_row_09_a_run_that_ends_its_process_is_never_successful(scene, how, rng:
     assert worker.process.poll() is None
 
 
+@kinds(NODE, quick=[NODE])
+@pytest.mark.parametrize("how", ENDS)
+def test_row_09_a_run_that_ends_the_process_it_shares_is_found(scene, how, shut):
+    """Whoever says that it leaves is blamed at once. Else the runs go on one by one, and the next fall tells."""
+    worker = scene.worker(children=4)
+    beside = scene.submit(3, "hold", gate=str(shut))
+    scene.ledger.await_begun(beside)
+    (it,) = scene.submit(1, "ends", how=how)
+    task = scene.world.ended(it)
+    shut.touch()
+    ids = [*beside, *scene.submit(20)]
+    scene.check()
+    assert task["error-code"] == "exited"
+    if how in TELLING:
+        assert scene.attempts([it, *ids]) == {"1": len(ids) + 1}
+    assert scene.fields_of(ids, "result", "lost") == [["successful", None]] * len(ids)
+    assert worker.process.poll() is None
+
+
 # Row 10
 
 
+@kinds(*EACH, MIXED)
 @pytest.mark.slow
 def test_row_10_a_worker_stopped_past_its_lease_ends_its_old_runs(scene, shut, figure, endings):
     stopped = scene.worker(children=2)
