@@ -44,7 +44,10 @@ async function reads(): Promise<number> {
 
 test('CLIENT LIST tells who it is, by the name of the source before any other', async () => {
   const named = new Transport(server.url, { prefix, name: 'doshit-worker' });
-  const other = new Transport({ path: new URL(server.url).pathname, connectionName: 'mine' }, { prefix, name: 'not-it' });
+  const other = new Transport(
+    { path: new URL(server.url).pathname, connectionName: 'mine' },
+    { prefix, name: 'not-it' },
+  );
   after(() => Promise.all([named.close(), other.close()]));
   await Promise.all([named.command(['PING']), other.command(['PING'])]);
   const names = String(await transport.command(['CLIENT', 'LIST'])).match(/(?<= name=)\S+/g);
