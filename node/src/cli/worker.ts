@@ -1,10 +1,12 @@
 /** The command `doshit worker`: starts the processes and the engine, and stops them by signals. Runs no task itself. */
 
+import { availableParallelism } from 'node:os';
 import { Client } from '../client/index.js';
 import { redact, Transport } from '../transport/index.js';
 import { Engine } from '../worker/engine/engine.js';
 import type { Log } from '../worker/engine/log.js';
 import { Host } from '../worker/host/host.js';
+import { Isolated } from '../worker/isolated/isolated.js';
 import { Processes } from '../worker/processes.js';
 import { DEFAULTS, type Settings } from '../worker/settings.js';
 import { checkTargets } from '../worker/target.js';
@@ -23,7 +25,7 @@ export async function run(command: WorkerCommand): Promise<number> {
   const { redis, keys, queue } = new Client({ redis: command.redis, prefix: command.prefix });
   checkTargets(command.targets);
   const settings = settingsOf(command, queue);
-  const executor = new Processes(new Host(setupOf(command), false, log), undefined);
+  const executor = executorOf(command, log);
   try {
     await executor.open();
     await checkServer(redis, keys.prefix);
@@ -77,7 +79,10 @@ function settingsOf(command: WorkerCommand, appQueue: string): Settings {
   };
 }
 
-function setupOf(command: WorkerCommand): Setup {
-  const { targets, concurrency, outputCap, resultCap, reasonCap, tracebackCap } = command;
-  return { targets, slots: concurrency, outputCap, resultCap, reasonCap, tracebackCap };
+function executorOf(command: WorkerCommand, log: Log): Processes {
+  const { targets, concurrency, outputCap, resultCap, reasonCap, tracebackCap, recycleRuns, memoryLimit } = command;
+  const setup: Setup = { targets, slots: concurrency, isAlone: false, outputCap, resultCap, reasonCap, tracebackCap };
+  const size = command.isolated ?? availableParallelism();
+  const alone = new Isolated({ ...setup, slots: 1, isAlone: true }, { size, recycleRuns }, log);
+  return new Processes(new Host(setup, log), alone, memoryLimit !== undefined);
 }

@@ -1,13 +1,15 @@
 /** The parent's end of one child: its process, what is said to it, and how it ended. Knows no task's meaning. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { Who } from './child/watchdog.js';
+import { killBelow, killFamily, MARK } from './process.js';
+import { WatchLine } from './watchLine.js';
 import { FrameReader, KIND, Packer, type Payload, type Setup } from './wire.js';
 
 const ENTRY = fileURLToPath(new URL('./child/main.js', import.meta.url));
-const ANSWER_WITHIN = 600; // ms that a watchdog has to say who is to blame
 const DRAIN_WITHIN = 500; // ms after its end in which a child's last words must have come
 const END_WITHIN = 1000; // ms that a child has to end by itself
 
@@ -16,19 +18,19 @@ export interface Ears {
   frame(kind: number, payload: Payload): void;
   /** how: the signal or the exit status, one line. */
   ended(how: string): void;
+  /** What was written to its stdout and stderr, if that is to be heard and not shown. */
+  readonly output?: ((stream: 'stdout' | 'stderr', data: Buffer) => void) | undefined;
 }
 
-/** output: where its stdout and stderr go; flags: of node itself. */
-export interface ChildOptions {
-  readonly output?: 'inherit' | 'pipe';
-  readonly flags?: readonly string[];
-}
+let families = 0;
 
 /** A process that runs handlers, in a process group of its own. */
 export class Child {
   readonly process: ChildProcess;
   readonly #channel: Duplex;
-  readonly #watchdog: Duplex;
+  readonly #watchdog: WatchLine;
+  // What all that it starts inherits.
+  readonly #mark = `${process.pid}.${++families}.${randomBytes(6).toString('hex')}`;
   readonly #packer = new Packer();
   readonly #reader: FrameReader;
   #isFlushing = false;
@@ -43,15 +45,18 @@ export class Child {
   constructor(
     setup: Setup,
     private readonly ears: Ears,
-    { output = 'inherit', flags = [] }: ChildOptions = {},
   ) {
+    const output = ears.output === undefined ? 'inherit' : 'pipe';
     this.#reader = new FrameReader((kind, payload) => ears.frame(kind, payload));
     // A group of its own: a Ctrl-C at the terminal is for the parent, and all below it can be ended with it.
-    this.process = spawn(process.execPath, [...process.execArgv, ...flags, ENTRY], {
+    this.process = spawn(process.execPath, [...process.execArgv, ENTRY], {
       stdio: ['ignore', output, output, 'pipe', 'pipe'],
+      env: { ...process.env, [MARK]: this.#mark },
       detached: true,
     });
-    [this.#channel, this.#watchdog] = this.process.stdio.slice(3) as unknown as [Duplex, Duplex];
+    const [channel, watchdog] = this.process.stdio.slice(3) as unknown as [Duplex, Duplex];
+    this.#channel = channel;
+    this.#watchdog = new WatchLine(watchdog);
     this.#listen();
     this.say((packer) => packer.begin(KIND.SETUP).text(JSON.stringify(setup)).end());
   }
@@ -66,7 +71,10 @@ export class Child {
 
   #listen(): void {
     this.#channel.on('data', (data: Buffer) => this.#hear(data));
-    for (const stream of [this.#channel, this.#watchdog]) stream.on('error', () => {}); // told by its end
+    this.#channel.on('error', () => {}); // told by its end
+    for (const name of ['stdout', 'stderr'] as const) {
+      this.process[name]?.on('data', (data: Buffer) => this.ears.output?.(name, data)).on('error', () => {});
+    }
     this.#channel.once('close', () => this.#end());
     this.process.once('error', (error) => this.#exited(`it could not be started: ${error.message}`));
     this.process.once('exit', (code, signal) =>
@@ -93,9 +101,8 @@ export class Child {
   #end(): void {
     if (this.#isOver || this.#how === undefined) return;
     this.#isOver = true;
-    this.#signalGroup(); // what its runs have started
-    this.#channel.destroy();
-    this.#watchdog.destroy();
+    if (this.pid !== undefined) killBelow(this.pid, this.#mark); // what its runs have started
+    for (const stream of this.process.stdio) stream?.destroy();
     this.ears.ended(this.#how);
     this.#onOver();
   }
@@ -113,31 +120,18 @@ export class Child {
   }
 
   /** Asks its watchdog whose code keeps its event loop busy; undefined: no answer in time. */
-  async ask(): Promise<Who | undefined> {
-    if (this.#isOver) return undefined;
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(undefined), ANSWER_WITHIN);
-      this.#watchdog.once('data', (line: Buffer) => {
-        clearTimeout(timer);
-        resolve(whoIn(line));
-      });
-      this.#watchdog.write('?');
-    });
+  who(): Promise<Who | undefined> {
+    return this.#watchdog.who();
   }
 
-  /** Ends it and its process group by SIGKILL. */
+  /** Takes back all up to the `last`th job that has not begun. How many of them are its own? undefined: no answer. */
+  takeBack(last: number): Promise<number | undefined> {
+    return this.#watchdog.takeBack(last);
+  }
+
+  /** Ends it and its family by SIGKILL. */
   kill(): void {
-    if (!this.#isOver) this.#signalGroup();
-  }
-
-  #signalGroup(): void {
-    const { pid } = this.process;
-    if (pid === undefined) return;
-    try {
-      process.kill(-pid, 'SIGKILL');
-    } catch {
-      this.process.kill('SIGKILL');
-    }
+    if (!this.#isOver && this.pid !== undefined) killFamily(this.pid, this.#mark);
   }
 
   /** Has it end by itself, by force where it does not. Settles when it is there no more. */
@@ -146,13 +140,5 @@ export class Child {
     const timer = setTimeout(() => this.kill(), END_WITHIN);
     await this.over;
     clearTimeout(timer);
-  }
-}
-
-function whoIn(line: Buffer): Who | undefined {
-  try {
-    return JSON.parse(String(line)) as Who;
-  } catch {
-    return undefined;
   }
 }

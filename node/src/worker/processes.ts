@@ -1,38 +1,43 @@
 /** Joins the process that runs share and the processes of runs that are alone, as one executor. Has no process itself. */
 
-import type { Executor, Hearer, Job, Lane, Served, Why } from './engine/executor.js';
+import type { Executor, Hearer, Job, Lane, Policy, Served, Why } from './engine/executor.js';
+
+type Shared = Executor & { open(): Promise<void> };
+type Alone = Omit<Executor, 'functions'> & { open(): void };
 
 /** The executor of the command line's worker: each lane has one of its own. */
 export class Processes implements Executor {
-  /** shared knows the functions; alone: undefined where no run has a process of its own. */
+  /** shared knows the functions; allAlone: will all runs be alone, whatever their functions say? */
   constructor(
-    private readonly shared: Executor & { open(): Promise<void> },
-    private readonly alone: Executor | undefined,
+    private readonly shared: Shared,
+    private readonly alone: Alone,
+    private readonly allAlone: boolean,
   ) {}
 
   get functions(): ReadonlyMap<string, Served> {
     return this.shared.functions;
   }
 
-  /** Settles when the functions are known. Throws CannotStart. */
-  open(): Promise<void> {
-    return this.shared.open();
+  /** Settles when the functions are known; if some of them run alone, their processes are on their way then. */
+  async open(): Promise<void> {
+    await this.shared.open();
+    if (this.allAlone || [...this.functions.values()].some(({ policy }) => isAlone(policy))) this.alone.open();
   }
 
-  #of(lane: Lane): Executor | undefined {
+  #of(lane: Lane): Alone | Shared {
     return lane === 'shared' ? this.shared : this.alone;
   }
 
-  get #both(): Executor[] {
-    return this.alone === undefined ? [this.shared] : [this.shared, this.alone];
+  get #both(): (Alone | Shared)[] {
+    return [this.shared, this.alone];
   }
 
   slots(lane: Lane): number {
-    return this.#of(lane)?.slots(lane) ?? 0;
+    return this.#of(lane).slots(lane);
   }
 
   free(lane: Lane): number {
-    return this.#of(lane)?.free(lane) ?? 0;
+    return this.#of(lane).free(lane);
   }
 
   begin(hearer: Hearer): void {
@@ -42,15 +47,15 @@ export class Processes implements Executor {
   /** The engine starts jobs of one lane at a time. */
   start(jobs: readonly Job[]): void {
     const [first] = jobs;
-    if (first !== undefined) this.#of(first.lane)?.start(jobs);
+    if (first !== undefined) this.#of(first.lane).start(jobs);
   }
 
   order(job: Job, why: Why, reason: string): void {
-    this.#of(job.lane)?.order(job, why, reason);
+    this.#of(job.lane).order(job, why, reason);
   }
 
   kill(job: Job): void {
-    this.#of(job.lane)?.kill(job);
+    this.#of(job.lane).kill(job);
   }
 
   takeBack(): Job[] {
@@ -64,4 +69,8 @@ export class Processes implements Executor {
   async stop(): Promise<void> {
     await Promise.all(this.#both.map((one) => one.stop()));
   }
+}
+
+function isAlone({ isolate, memoryLimit }: Policy): boolean {
+  return isolate === true || memoryLimit !== undefined;
 }

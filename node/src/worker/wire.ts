@@ -34,6 +34,8 @@ export interface Setup {
   readonly targets: readonly string[];
   /** Runs at once; further jobs wait in the child. */
   readonly slots: number;
+  /** Has each run the process for itself? Then there is one slot, and the watchdog takes back what waits. */
+  readonly isAlone: boolean;
   /** 0: what runs write is not kept but shown. */
   readonly outputCap: number;
   readonly resultCap: number;

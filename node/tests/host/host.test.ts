@@ -128,7 +128,7 @@ test('what a run prints is kept with it', async () => {
   await serve(server, app, SOURCE);
   const handle = await app.enqueue('say', {});
   await handle.result({ timeout: 20 });
-  const lines = await server.run('XRANGE', app.keys.output(handle.id), '-', '+');
+  const lines = await server.run('XRANGE', app.keys.log(handle.id), '-', '+');
   const text = JSON.stringify(lines);
   for (const word of ['one', 'two', 'three']) assert.ok(text.includes(word), text);
 });

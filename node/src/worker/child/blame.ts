@@ -6,6 +6,7 @@ import type { Job } from '../engine/executor.js';
 import type { Level } from '../engine/log.js';
 import type { Local } from '../local.js';
 import { KIND } from '../wire.js';
+import { newSigns, SIGN } from './gate.js';
 import type { Link } from './link.js';
 import type { Service } from './serve.js';
 import { ASKED_AS, type WatchData } from './watchdog.js';
@@ -14,11 +15,11 @@ const jobNow = (): Job | undefined => currentRun()?.job as Job | undefined;
 
 /** Starts the thread that ends this process with its parent. Settles when it is on its guard. */
 export async function startWatchdog(): Promise<Int32Array> {
-  const signs = new Int32Array(new SharedArrayBuffer(8));
+  const signs = newSigns();
   const workerData: WatchData = { signs };
   const thread = new Thread(new URL('./watchdog.js', import.meta.url), { workerData, execArgv: [] });
   await new Promise<void>((resolve) => thread.once('online', resolve));
-  thread.on('message', () => Atomics.add(signs, 0, 1)).on('error', () => process.exit(1));
+  thread.on('message', () => Atomics.add(signs, SIGN.ANSWERS, 1)).on('error', () => process.exit(1));
   thread.unref();
   Object.defineProperty(globalThis, Symbol.for(ASKED_AS), { value: () => jobNow()?.number ?? 0 });
   return signs;

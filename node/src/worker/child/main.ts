@@ -6,9 +6,12 @@ import type { Level } from '../engine/log.js';
 import { Local } from '../local.js';
 import { ImportFailed, load, NoTarget } from '../target.js';
 import { type Broken, type Hello, KIND, type Setup } from '../wire.js';
+import { Alone } from './alone.js';
 import { catchErrors, startWatchdog, tellWhoLeaves } from './blame.js';
+import { SIGN } from './gate.js';
 import { Link } from './link.js';
 import { Service } from './serve.js';
+import { Tidy } from './tidy.js';
 
 const link = new Link();
 let service: Service | undefined;
@@ -28,10 +31,16 @@ const log = (level: Level, line: string): void =>
 async function start(setup: Setup): Promise<void> {
   const signs = await startWatchdog();
   tellWhoLeaves(link);
+  const tidy = setup.isAlone ? new Tidy() : undefined;
   try {
     const functions = await load(setup.targets);
-    const local = new Local(functions, { ...setup, capture: true, onEnter: (job) => Atomics.store(signs, 1, job) });
-    service = new Service(link, local);
+    const local = new Local(functions, {
+      ...setup,
+      capture: true,
+      onEnter: (job) => Atomics.store(signs, SIGN.ENTERED, job),
+    });
+    tidy?.imported();
+    service = new Service(link, local, setup.outputCap, tidy && new Alone(signs, tidy));
     catchErrors(local, service, log);
     takeStreams(setup.outputCap > 0);
     const served = [...functions].map(([name, { policy, catalog }]) => [name, { policy, catalog }]);

@@ -3,17 +3,23 @@
 import type { Failure, Job, Why } from '../engine/executor.js';
 import type { Local, LocalHearer } from '../local.js';
 import { KIND, type Payload, packFailure, readJob } from '../wire.js';
+import type { Alone } from './alone.js';
 import type { Link } from './link.js';
 
 /** The jobs of one child. */
 export class Service implements LocalHearer {
   readonly #jobs = new Map<number, Job>();
+  // Characters of output that were passed on, of those that are under way.
+  readonly #passed = new Map<number, number>();
   #ahead: Job[] = [];
   #beginning = false;
 
+  /** outputCap: bytes of output of one run that are kept; alone: given where there is one run at a time. */
   constructor(
     private readonly link: Link,
     private readonly local: Local,
+    private readonly outputCap: number,
+    private readonly alone: Alone | undefined,
   ) {
     local.begin(this);
   }
@@ -43,9 +49,16 @@ export class Service implements LocalHearer {
     while (this.#ahead.length > 0) {
       const free = this.local.free('shared');
       if (free <= 0) break;
-      this.local.start(this.#ahead.splice(0, free));
+      const jobs = this.#ahead.splice(0, free);
+      this.local.start(this.alone === undefined ? jobs : jobs.filter((job) => this.#mayBegin(job, this.alone!)));
     }
     this.#beginning = false;
+  }
+
+  #mayBegin(job: Job, alone: Alone): boolean {
+    const may = alone.begin(job);
+    if (!may) this.#jobs.delete(job.number);
+    return may;
   }
 
   #order(number: number, why: Why, reason: string): void {
@@ -64,12 +77,23 @@ export class Service implements LocalHearer {
     });
   }
 
+  // What comes before the word that a run has ended.
+  #ending(job: Job): void {
+    const used = this.alone?.end(job);
+    if (used === undefined) return;
+    this.link.say((packer) => packer.begin(KIND.USED).number(job.number).number(used.cpu).number(used.memory).end());
+  }
+
   #ended(job: Job): void {
     this.#jobs.delete(job.number);
+    this.#passed.delete(job.number);
+    // The parent has the end of a run before the next one begins: if this process dies then, it knows who is to blame.
+    if (this.alone !== undefined) this.link.flush();
     if (this.#ahead.length > 0) this.begin();
   }
 
   returned(job: Job, json: string | Buffer): void {
+    this.#ending(job);
     this.link.say((packer) => {
       packer.begin(KIND.RETURNED).number(job.number);
       if (typeof json === 'string') packer.text(json).end();
@@ -79,6 +103,7 @@ export class Service implements LocalHearer {
   }
 
   failed(job: Job, failure: Failure): void {
+    this.#ending(job);
     this.link.say((packer) => packFailure(packer, job.number, failure));
     this.#ended(job);
   }
@@ -88,10 +113,17 @@ export class Service implements LocalHearer {
   }
 
   output(job: Job, stream: string, text: string, at: number): void {
-    this.link.say((packer) => packer.begin(KIND.OUTPUT).number(job.number).text(stream).number(at).text(text).end());
+    const passed = this.#passed.get(job.number) ?? 0;
+    // One more than is kept, so that it can be said that there was more.
+    const kept = text.slice(0, Math.max(0, this.outputCap + 1 - passed));
+    if (kept === '') return;
+    this.#passed.set(job.number, passed + kept.length);
+    this.link.say((packer) => packer.begin(KIND.OUTPUT).number(job.number).text(stream).number(at).text(kept).end());
+    this.link.flush(); // a run may sit in a loop from now on, or end the process
   }
 
   progress(job: Job, json: string): void {
     this.link.say((packer) => packer.begin(KIND.PROGRESS).number(job.number).text(json).end());
+    this.link.flush();
   }
 }

@@ -1,14 +1,17 @@
 /**
- * A thread beside the handlers. Ends the process with its parent, and knows whose code keeps the event loop busy.
+ * A thread beside the handlers. Ends the process with its parent, takes back what has not begun, and knows whose code
+ * keeps the event loop busy.
  *
- * Both must work while that code sits in a loop. So it looks from outside: by the inspector, which stops the main thread
- * wherever it is in JavaScript, for as long as it takes to ask it.
+ * All of it must work while that code sits in a loop. So it looks from outside: by the inspector, which stops the main
+ * thread wherever it is in JavaScript, for as long as it takes to ask it.
  */
 
 import { writeSync } from 'node:fs';
 import { Session } from 'node:inspector';
 import { Socket } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
+import { killBelow, MARK } from '../process.js';
+import { SIGN, takeBack } from './gate.js';
 
 /** The descriptor of the line between parent and watchdog. */
 export const WATCH_FD = 4;
@@ -22,31 +25,51 @@ export interface Who {
   readonly where: string;
 }
 
-/** signs[0] counts the answers of the main thread; signs[1] is the run whose handler was begun last. */
+/** What it answers, as one line of JSON: to `who`, or to `back N` with the number of jobs up to N that have begun. */
+export interface Answer {
+  readonly who?: Who;
+  readonly begun?: number;
+}
+
+/** signs: as gate.ts says. */
 export interface WatchData {
   readonly signs: Int32Array;
 }
 
 const IDLE_WITHIN = 50; // ms in which an event loop that is not busy has answered
-const PAUSE_WITHIN = 300; // ms in which code in a loop can be stopped; native code cannot
+const PAUSE_WITHIN = 800; // ms in which code in a loop can be stopped; native code cannot
 
 if (parentPort !== null) watch((workerData as WatchData).signs);
 
 function watch(signs: Int32Array): void {
   const line = new Socket({ fd: WATCH_FD, readable: true, writable: true });
   line.on('error', die).on('close', die).on('end', die);
-  line.on('data', () => {
-    const before = Atomics.load(signs, 0);
-    parentPort!.postMessage('?');
-    setTimeout(() => {
-      if (Atomics.load(signs, 0) !== before) answer({ isBusy: false, number: 0, where: '' });
-      else look(Atomics.load(signs, 1));
-    }, IDLE_WITHIN);
+  let text = '';
+  line.setEncoding('utf8').on('data', (more: string) => {
+    const asked = (text + more).split('\n');
+    text = asked.pop()!;
+    for (const question of asked) hear(question, signs);
   });
+}
+
+function hear(question: string, signs: Int32Array): void {
+  const [word, last] = question.split(' ');
+  if (word === 'back') answer({ begun: takeBack(signs, Number(last)) });
+  else findBusy(signs);
+}
+
+function findBusy(signs: Int32Array): void {
+  const before = Atomics.load(signs, SIGN.ANSWERS);
+  parentPort!.postMessage('?');
+  setTimeout(() => {
+    if (Atomics.load(signs, SIGN.ANSWERS) !== before) answer({ who: { isBusy: false, number: 0, where: '' } });
+    else look(Atomics.load(signs, SIGN.ENTERED));
+  }, IDLE_WITHIN);
 }
 
 // The parent has gone: nobody hears what still runs here, and others will have the tasks.
 function die(): void {
+  killBelow(process.pid, process.env[MARK] ?? '');
   try {
     process.kill(-process.pid, 'SIGKILL');
   } catch {
@@ -54,8 +77,8 @@ function die(): void {
   }
 }
 
-function answer(who: Who): void {
-  writeSync(WATCH_FD, JSON.stringify(who));
+function answer(told: Answer): void {
+  writeSync(WATCH_FD, `${JSON.stringify(told)}\n`);
 }
 
 interface Paused {
@@ -67,14 +90,14 @@ interface Paused {
 // The process is killed after this, so the session is never closed.
 function look(last: number): void {
   const session = new Session();
-  const timer = setTimeout(() => answer({ isBusy: true, number: last, where: '' }), PAUSE_WITHIN);
+  const timer = setTimeout(() => answer({ who: { isBusy: true, number: last, where: '' } }), PAUSE_WITHIN);
   session.on('Debugger.paused', (paused) => {
     const where = placeIn(paused as unknown as Paused);
     const expression = `globalThis[Symbol.for('${ASKED_AS}')]()`;
     session.post('Runtime.evaluate', { expression, returnByValue: true }, (error, told) => {
       clearTimeout(timer);
       const number = Number(error === null ? told.result.value : 0);
-      answer({ isBusy: true, number: number || last, where });
+      answer({ who: { isBusy: true, number: number || last, where } });
       session.post('Debugger.resume');
     });
   });

@@ -16,6 +16,7 @@ export class Dispatcher {
   readonly #running = new Set<Run>();
   readonly #count: Record<Lane, number> = { shared: 0, alone: 0 };
   readonly #progressAt: Record<Lane, number> = { shared: 0, alone: 0 };
+  // ms of a run in the shared process.
   #mean: number | undefined;
   #sharedLately = 0;
   #dispatching = false;
@@ -93,6 +94,7 @@ export class Dispatcher {
     const now = performance.now();
     this.#progressAt[run.lane] = now;
     this.#count[run.lane] -= 1;
+    if (run.lane === 'alone') return true;
     const took = now - run.beganAt;
     this.#mean = this.#mean === undefined ? took : this.#mean + WEIGHT * (took - this.#mean);
     return true;

@@ -195,15 +195,17 @@ export class Engine {
   #unbegun(runs: readonly Run[]): void {
     const mine = runs.filter((run) => this.#dispatcher.ended(run));
     for (const run of mine) this.#limiter.end(run);
-    if (this.#stopBy !== undefined) this.#settler.release(mine.map(({ task }) => task));
-    else this.#dispatcher.putBack(mine);
+    const back = mine.filter((run) => run.stopping?.why !== 'cancelled');
+    for (const run of mine) if (!back.includes(run)) this.#endings.cancelled(run);
+    if (this.#stopBy !== undefined) this.#settler.release(back.map(({ task }) => task));
+    else this.#dispatcher.putBack(back);
     this.#pumpSoon();
   }
 
   #interrupted(runs: readonly Run[], suspect: boolean): void {
     const mine = runs.filter((run) => this.#dispatcher.ended(run));
     if (suspect) this.#policies.suspect(mine.map(({ task }) => task));
-    this.#giveUp(mine, suspect);
+    this.#giveUp(mine, false);
     this.#pumpSoon();
   }
 

@@ -71,8 +71,8 @@ export interface Hearer {
   /** Jobs that have not begun and will not here: they go back uncounted, oldest first. */
   unbegun(jobs: readonly Job[]): void;
   /**
-   * Runs that fell with their process. suspect: it ended by itself and one of these is to blame, nobody knows which;
-   * then each has a process of its own next time. Else a neighbour was killed, and they go back uncounted.
+   * Runs that fell with their process; they go back uncounted. suspect: it ended by itself and one of these is to
+   * blame, nobody knows which; then each has a process of its own next time.
    */
   interrupted(jobs: readonly Job[], suspect: boolean): void;
   /** A run has added so many bytes, more than its limit. */

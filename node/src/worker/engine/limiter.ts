@@ -27,8 +27,9 @@ export class Limiter {
 
   constructor(private readonly executor: Executor) {}
 
-  /** A run has begun. */
+  /** A run has begun; again, if it was given to the executor before and came back without a beginning. */
   begin(run: Run): void {
+    run.stopping = undefined;
     if (run.timeLimit === undefined) return;
     this.#watched.add(run);
     this.#wakeAt(run.beganAt + run.timeLimit * 1000);

@@ -37,10 +37,8 @@ export class Host implements Executor {
   #broken: Broken | undefined;
   #onOpen: ((error?: CannotStart) => void) | undefined;
 
-  /** hasAlone: is there a process of its own to be had for runs that are suspected? */
   constructor(
     private readonly setup: Setup,
-    private readonly hasAlone: boolean,
     private readonly log: Log,
   ) {}
 
@@ -92,7 +90,7 @@ export class Host implements Executor {
 
   // Who does not heed may have been kept from it by another run, which has the event loop.
   async #judge(child: Child, job: Job): Promise<void> {
-    const who = await child.ask();
+    const who = await child.who();
     if (child !== this.#child) return;
     const busy = who?.isBusy ? this.#jobs.get(who.number) : undefined;
     if (!this.#jobs.has(job.number) && busy === undefined) {
@@ -174,9 +172,7 @@ export class Host implements Executor {
     const neighbours = jobs.filter((job) => job !== blamed);
     if (blamed !== undefined) this.#hearer.died(blamed, culprit!.how);
     else if (jobs.length > 0) this.log('warning', `the process of the handlers has ended: ${culprit?.how ?? how}`);
-    const [only] = jobs;
-    if (blamed === undefined && !this.hasAlone && jobs.length === 1) this.#hearer.died(only!, culprit?.how ?? how);
-    else if (neighbours.length > 0) this.#hearer.interrupted(neighbours, blamed === undefined);
+    if (neighbours.length > 0) this.#hearer.interrupted(neighbours, blamed === undefined);
   }
 
   // The next one comes at once, later if they fall one after another.
