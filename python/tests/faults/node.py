@@ -53,28 +53,24 @@ class NodeWorker(Worker):
         option = f"--{name.replace('_', '-')}"
         return [option] if value is True else [option, str(value)]
 
-    def below(self) -> list[int]:
-        """The processes that it has started itself, oldest first."""
-        pids = [pid for pid in self.tree() if self._parent(pid) == self.pid]
-        return sorted(pids, key=lambda pid: (self._born(pid), pid))
-
-    @staticmethod
-    def _born(pid: int) -> int:
-        try:
-            return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
-        except OSError:
-            return 0
-
     def fork_servers(self) -> list[int]:
         """The host."""
-        return self.below()[:1]
+        return [pid for pid in self.children() if not self._is_heard(pid)]
 
     def children(self) -> list[int]:
         """The processes that run tasks."""
-        return self.below()
+        return [pid for pid in self.tree() if self._parent(pid) == self.pid]
+
+    @staticmethod
+    def _is_heard(pid: int) -> bool:
+        """Does its parent read what it writes? So it is with those that run one task at a time."""
+        try:
+            return str(Path(f"/proc/{pid}/fd/1").readlink()).startswith("socket:")
+        except OSError:
+            return False
 
     def is_whole(self, children: int) -> bool:
-        return bool(self.below())
+        return bool(self.fork_servers())
 
 
 class IsolatedWorker(NodeWorker):
@@ -83,7 +79,10 @@ class IsolatedWorker(NodeWorker):
     TARGET = HERE / "tasks_isolated.mjs"
 
     def children(self) -> list[int]:
-        return self.below()[1:]
+        return [pid for pid in super().children() if self._is_heard(pid)]
+
+    def fork_servers(self) -> list[int]:
+        return [pid for pid in super().children() if not self._is_heard(pid)]
 
     def is_whole(self, children: int) -> bool:
         return len(self.children()) >= children

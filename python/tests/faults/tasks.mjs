@@ -1,10 +1,10 @@
 /**
  * The functions of tasks.py and of ../worker/tasks.py that rows ask for, in Node. Each writes its runs into the same
- * ledger, by the same clock. What only Python can mean (daemons, fork bombs) is not served: another worker gets it.
+ * ledger, by the same clock.
  */
 
-import { spawnSync } from 'node:child_process';
-import { appendFileSync, closeSync, existsSync, openSync, writeSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { appendFileSync, closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const HELD_AT_MOST = 120;
@@ -107,6 +107,14 @@ const DEAF = {
 /** Hears nothing for so long: see DEAF. */
 const deaf = onRecord(({ how, seconds }) => DEAF[how](seconds));
 
+/** Leaves a grandchild behind that has its own session, ignores TERM, and would live for minutes. */
+const daemon = onRecord(async ({ ledger }, task) => {
+  const line = `grandchild ${task.id} `;
+  const lives = `trap '' TERM; echo "${line}$$ 0" >> '${ledger}'; exec sleep ${HELD_AT_MOST}`;
+  spawn('sh', ['-c', 'sh -c "$0" &', lives], { detached: true, stdio: 'ignore' });
+  while (!readFileSync(ledger, 'utf8').includes(line)) await pause(0.005, task);
+});
+
 /** Prints so much, by the file descriptor and by the console. */
 const flood = onRecord(({ megabytes }) => {
   const page = Buffer.from('all work and no play'.repeat(50_000));
@@ -156,6 +164,7 @@ function fail({ message }) {
 
 export default {
   ...{ work, awork: work, hold, first_run_holds: firstRunHolds, raises, ends, poison, hog, deaf, flood },
+  daemon: { handler: daemon, isolate: true }, // who shares a process keeps what it has started
   ...{ count, count_slowly: countSlowly, block, fail },
   add: { handler: ({ a, b }) => a + b, schema: ADD },
   echo: ({ text }) => text,

@@ -81,7 +81,7 @@ def _seconds_between(first: str, last: str) -> float:
 # Row 14
 
 
-@kinds(PYTHON)
+@kinds(PYTHON, ISOLATED)
 def test_row_14_a_daemonised_grandchild_ends_with_its_run(scene):
     worker = scene.worker(children=2)
     (id,) = scene.submit(1, "daemon")
@@ -150,7 +150,7 @@ def test_row_14_a_fork_bomb_is_contained_and_its_worker_goes_on(scene, few_proce
     assert worker.process.poll() is None
 
 
-@kinds(PYTHON)
+@kinds(PYTHON, ISOLATED)
 @pytest.mark.parametrize("megabytes", [30, pytest.param(1000, marks=[pytest.mark.slow, pytest.mark.timeout(200)])])
 def test_row_14_a_flood_of_output_blocks_nothing_and_costs_no_memory(scene, tmp_path, figure, megabytes):
     worker = scene.worker(children=2)
