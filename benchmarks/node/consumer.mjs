@@ -1,11 +1,19 @@
-/** One no-op worker, in process: `node consumer.mjs doshit|bullmq|bee-queue SOCKET`. Ends with its stdin. */
+/**
+ * One no-op worker: `node consumer.mjs doshit|isolated|bullmq|bee-queue SOCKET`. Ends with its stdin.
+ *
+ * All run in process but `isolated`, which is our command with isolated.mjs.
+ */
 
 import BeeQueue from 'bee-queue';
 import { Worker } from 'bullmq';
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { Doshit } from '../../node/dist/index.js';
 import { CONCURRENCY, PREFIX } from './stage.mjs';
 
 const [, , name, path] = process.argv;
+
+const pathOf = (name) => fileURLToPath(new URL(name, import.meta.url));
 
 const STARTS = {
   doshit: async () => {
@@ -13,6 +21,20 @@ const STARTS = {
     const worker = app.worker({ add: async ({ a, b }) => a + b }, { concurrency: CONCURRENCY });
     await worker.ready;
     return () => worker.stop();
+  },
+  isolated: async () => {
+    const [main, tasks] = ['../../node/dist/cli/main.js', 'isolated.mjs'].map(pathOf);
+    const words = [main, 'worker', tasks, '--redis', `unix://${path}`, '--prefix', PREFIX];
+    const worker = spawn(process.execPath, words, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const exited = new Promise((resolve) => worker.once('exit', resolve));
+    await new Promise((resolve, reject) => {
+      worker.stderr.setEncoding('utf8').on('data', (text) => text.includes(' serves ') && resolve());
+      void exited.then(() => reject(new Error('the isolated worker has ended by itself')));
+    });
+    return () => {
+      worker.kill();
+      return exited;
+    };
   },
   bullmq: async () => {
     const worker = new Worker('add', async ({ data: { a, b } }) => a + b, {

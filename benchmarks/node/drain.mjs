@@ -3,22 +3,26 @@
  *
  * All tasks are there before the worker starts; the clock runs from the first end to the last, so that nobody's start
  * counts. Each round measures all three in turn; the ratio is the median of the rounds, each to the better rival of its
- * own round. `node drain.mjs [--quick]`.
+ * own round. `node drain.mjs [--isolated] [--quick]`; with --isolated our runs have processes of their own, each of
+ * which can be killed, as the command `doshit worker` gives them; the rivals run theirs in process.
  */
 
 import BeeQueue from 'bee-queue';
 import { Queue } from 'bullmq';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Doshit } from '../../node/dist/index.js';
-import { CONCURRENCY, median, NAMES, PREFIX, shown, withConsumer, withServer } from './stage.mjs';
+import { CONCURRENCY, median, PREFIX, RIVALS, shown, withConsumer, withServer } from './stage.mjs';
 
 const quick = process.argv.includes('--quick');
+const OURS = process.argv.includes('--isolated') ? 'isolated' : 'doshit';
+const TARGET = OURS === 'isolated' ? 1.0 : 1.5;
+const NAMES = [OURS, ...RIVALS];
 const TOTAL = quick ? 20_000 : 100_000;
 const ROUNDS = quick ? 3 : 5;
 const CHUNK = 5_000;
 
 const FILLS = {
-  doshit: async (path) => {
+  [OURS]: async (path) => {
     const app = new Doshit({ redis: `unix://${path}`, prefix: PREFIX, check: false });
     await inChunks((args) => app.enqueueMany(args.map((one) => app.job('add', one))));
     await app.close();
@@ -36,7 +40,7 @@ const FILLS = {
 };
 
 const DONE = {
-  doshit: async (plain) => TOTAL - (await plain.llen(`${PREFIX}:default:pending`)) - (await plain.llen(`${PREFIX}:default:executing`)),
+  [OURS]: async (plain) => TOTAL - (await plain.llen(`${PREFIX}:default:pending`)) - (await plain.llen(`${PREFIX}:default:executing`)),
   bullmq: (plain) => plain.zcard(`${PREFIX}:add:completed`),
   'bee-queue': (plain) => plain.scard(`${PREFIX}:add:succeeded`),
 };
@@ -67,9 +71,10 @@ await withServer(async (plain, path) => {
   for (let round = 0; round < ROUNDS; round++) {
     for (const name of NAMES) rates[name].push(await measure(name, plain, path));
   }
-  const ratios = rates.doshit.map((rate, round) => rate / Math.max(rates.bullmq[round], rates['bee-queue'][round]));
+  const ratios = rates[OURS].map((rate, round) => rate / Math.max(rates.bullmq[round], rates['bee-queue'][round]));
   console.log(`drain ${TOTAL.toLocaleString('en')} no-op tasks, concurrency ${CONCURRENCY}, tasks/s (median of ${ROUNDS})`);
   for (const name of NAMES) console.log(`  ${name.padEnd(10)} ${shown(median(rates[name]))}`);
   const ratio = median(ratios);
-  console.log(`  ratio to the better rival: ${ratio.toFixed(2)} (target >= 1.5, ${ratio >= 1.5 ? 'met' : 'NOT met'})`);
+  const met = ratio >= TARGET ? 'met' : 'NOT met';
+  console.log(`  ratio to the better rival: ${ratio.toFixed(2)} (target >= ${TARGET.toFixed(1)}, ${met})`);
 });

@@ -11,7 +11,8 @@ import { Redis } from 'ioredis';
 
 export const PREFIX = 'bench';
 export const CONCURRENCY = 50;
-export const NAMES = ['doshit', 'bullmq', 'bee-queue'];
+export const RIVALS = ['bullmq', 'bee-queue'];
+export const NAMES = ['doshit', ...RIVALS];
 
 export const median = (some) => some.toSorted((a, b) => a - b)[Math.floor(some.length / 2)];
 export const shown = (number) => Math.round(number).toLocaleString('en').padStart(9);

@@ -64,6 +64,7 @@ const FIRST = 1 << 16; // bytes of a packer that has packed nothing large
 const COPIED = 4096; // bytes below which a copy costs less than another buffer
 const FRAME_MOST = 256 << 20; // far over any frame: a longer length is no length
 const NONE = 0xffffffff; // the length of bytes that are not there
+const NOTHING = Buffer.alloc(0);
 
 /** Gathers frames into one write. */
 export class Packer {
@@ -167,11 +168,15 @@ export class Payload {
   }
 
   bytes(): Buffer {
-    return this.bytesOrNull() ?? Buffer.alloc(0);
+    return this.bytesOrNull() ?? NOTHING;
   }
 
   text(): string {
-    return this.bytes().toString();
+    const start = this.at + HEAD;
+    const end = start + this.data.readUInt32LE(this.at);
+    if (end > this.stop) throw new BrokenFrame('bytes from a child that are no message');
+    this.at = end;
+    return this.data.toString('utf8', start, end);
   }
 }
 
@@ -224,22 +229,77 @@ const numberOf = (value: number): number | undefined => (Number.isNaN(value) ? u
 /** A job on its way to a child. */
 export function packJob(packer: Packer, { number, timeLimit, memoryLimit, task }: Job): void {
   packer.begin(KIND.JOB).number(number).number(orNone(timeLimit)).number(orNone(memoryLimit));
-  packer.bytes(task.function).bytes(task.id).bytes(task.queue).bytes(task.claim).bytes(task.attempts);
-  packer.bytes(task.args).bytes(task.username).bytes(task.traceparent).end();
+  packer.bytes(task.function).bytes(task.args);
+  packer.bytes(task.id).bytes(task.queue).bytes(task.claim).bytes(task.attempts);
+  packer.bytes(task.username).bytes(task.traceparent).end();
 }
 
-/** The job as a child knows it; what only the parent has to know of its task is null. */
+/** The job as a child knows it. */
 export function readJob(payload: Payload): Job {
   const number = payload.number();
   const [timeLimit, memoryLimit] = [numberOf(payload.number()), numberOf(payload.number())];
-  const name = payload.bytes();
-  const task: Claimed = {
-    ...{ function: name, id: payload.bytes(), queue: payload.bytes(), claim: payload.bytes() },
-    ...{ attempts: payload.bytes(), args: payload.bytes(), lost: name },
-    ...{ username: payload.bytesOrNull(), traceparent: payload.bytesOrNull() },
-    ...{ timeLimit: null, memoryLimit: null, retries: null, retryDelay: null, retryBackoff: null, retried: null },
-  };
-  return { number, task, function: name.toString(), lane: 'shared', timeLimit, memoryLimit };
+  const name = payload.text();
+  return { number, task: new Received(name, payload), function: name, lane: 'shared', timeLimit, memoryLimit };
+}
+
+type Rest = Pick<Claimed, 'id' | 'queue' | 'claim' | 'attempts' | 'username' | 'traceparent'>;
+
+/** A task as a child knows it. Most handlers look at their arguments alone, so the rest is read when it is asked for. */
+class Received implements Claimed {
+  readonly args: Buffer;
+  #rest: Rest | undefined;
+  // What only the parent has to know.
+  readonly timeLimit = null;
+  readonly memoryLimit = null;
+  readonly retries = null;
+  readonly retryDelay = null;
+  readonly retryBackoff = null;
+  readonly retried = null;
+  readonly lost = NOTHING;
+
+  constructor(
+    private readonly name: string,
+    private readonly payload: Payload,
+  ) {
+    this.args = payload.bytes();
+  }
+
+  get function(): Buffer {
+    return Buffer.from(this.name);
+  }
+
+  get #others(): Rest {
+    this.#rest ??= {
+      ...{ id: this.payload.bytes(), queue: this.payload.bytes() },
+      ...{ claim: this.payload.bytes(), attempts: this.payload.bytes() },
+      ...{ username: this.payload.bytesOrNull(), traceparent: this.payload.bytesOrNull() },
+    };
+    return this.#rest;
+  }
+
+  get id(): Buffer {
+    return this.#others.id;
+  }
+
+  get queue(): Buffer {
+    return this.#others.queue;
+  }
+
+  get claim(): Buffer {
+    return this.#others.claim;
+  }
+
+  get attempts(): Buffer {
+    return this.#others.attempts;
+  }
+
+  get username(): Buffer | null {
+    return this.#others.username;
+  }
+
+  get traceparent(): Buffer | null {
+    return this.#others.traceparent;
+  }
 }
 
 /** An order to end a run. */

@@ -38,6 +38,7 @@ export default {
     console.log('from the console');
     spawnSync('sh', ['-c', 'echo from below; echo beside >&2'], { stdio: ['ignore', 'inherit', 'inherit'] });
   }),
+  pieces: alone(({ pieces }) => { for (const piece of pieces) process.stdout.write(piece); }),
   flood: alone(({ chunks }) => {
     spawnSync('sh', ['-c', 'head -c ' + chunks * 1e6 + ' /dev/zero | tr "\\\\0" x'], { stdio: ['ignore', 'inherit', 'ignore'] });
     for (let n = 0; n < chunks; n++) process.stdout.write('y'.repeat(1e6));
@@ -176,6 +177,15 @@ test('a flood of output is read, cut, and costs no memory', async () => {
   const text = await outputOf(app, handle.id);
   assert.ok(text.includes('more was written than is kept'));
   assert.ok(text.length < 200_000, String(text.length));
+});
+
+test('output that is full to the last byte says that there was more', async () => {
+  const app = newApp(server);
+  await serve(server, app, SOURCE, '--isolated', '1', '--output-cap', '100');
+  const handle = await app.enqueue('pieces', { pieces: ['x'.repeat(100), 'more'] });
+  await handle.result({ timeout: 20 });
+  const text = await outputOf(app, handle.id);
+  assert.ok(text.includes('more was written than is kept'), text);
 });
 
 test('what a run leaves running ends with it, if it has left its group and its parent too', async () => {

@@ -48,7 +48,7 @@ export class Notes {
     const data = Buffer.from(text);
     const room = this.cap - page.captured;
     page.captured += data.length;
-    if (room <= 0) return;
+    if (room < 0 || this.cap === 0) return;
     const kept = data.length <= room ? text : `${wholeCharacters(data, room)}\n[more was written than is kept]\n`;
     page.entries.push([stream, formatTimestamp(new Date(at)), kept]);
     for (const line of kept.split('\n')) if (line) this.log('info', `task ${nameOf(run)} ${stream}: ${line}`);
