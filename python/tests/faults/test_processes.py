@@ -112,6 +112,24 @@ def test_row_01_a_killed_child_of_a_task_with_retries_runs_again(scene, shut):
     assert (task["result"], task["attempts"], "lost" in task) == ("successful", "2", False)
 
 
+@kinds(PYTHON, ISOLATED)
+def test_row_01_children_killed_as_they_are_born_end_no_worker_that_has_another(scene, shut):
+    worker = scene.worker(children=2)
+    (id,) = scene.submit(1, "hold", gate=str(shut))
+    scene.ledger.await_begun([id])
+    at_work = {_pid_of(scene, id)}
+    for _ in range(5):
+        newborn = until(lambda: set(worker.children()) - at_work)
+        for pid in newborn:
+            kill(pid)
+        until(lambda newborn=newborn: not newborn & set(worker.children()), what="the killed are gone")
+    shut.touch()
+    scene.submit(20)
+    scene.check()
+    assert scene.fields_of([id], "result", "attempts") == [["successful", "1"]]
+    assert worker.process.poll() is None
+
+
 # Rows 2 and 3
 
 
@@ -278,9 +296,10 @@ def test_row_07_a_killed_fork_server_is_there_again_and_its_runs_are_not_blamed(
     worker = scene.worker(children=2)
     ids = scene.submit(2, "hold", gate=str(shut))
     scene.ledger.await_begun(ids)
-    children, at = set(worker.children()), time.monotonic()
-    kill(worker.fork_servers()[0])
-    until(lambda: len(set(worker.children()) - children) == len(children), what="there are children again")
+    children, (killed,), at = len(worker.children()), worker.fork_servers(), time.monotonic()
+    kill(killed)
+    until(lambda: set(worker.fork_servers()) - {killed}, what="there is a fork server again")
+    until(lambda: len(worker.children()) == children, what="there are as many children again")
     back = time.monotonic() - at
     shut.touch()
     scene.check()

@@ -197,6 +197,7 @@ export class Isolated implements Omit<Executor, 'functions'> {
   #ended(lone: Lone, how: string): void {
     const runs = [...lone.runs.values()];
     lone.runs.clear();
+    lone.isHeld = true; // what is told now may bring new jobs at once, and this one takes none
     const { cause } = this.#falls.tell(lone, runs, how, this.#hearer);
     this.#nursery.lost(lone, cause);
     this.#hearer.freed();
