@@ -42,7 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--seed", type=int, default=None, help="the first seed (default: any; the table says which)")
     group.addoption("--seeds", type=int, default=1, help="how many seeds each row is run with")
     group.addoption(
-        "--chaos-seconds", type=float, default=None, help=f"row 29 in total (default {CHAOS_ALL:g}, one seed a minute)"
+        "--chaos-seconds", type=float, default=None, help=f"row 29 in total, a seed a minute (default {CHAOS_ALL:g})"
     )
 
 
@@ -80,8 +80,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "chaos_seconds" in metafunc.fixturenames:
         total = metafunc.config.getoption("--chaos-seconds", None)
         total = (CHAOS_ALL if _is_whole(metafunc.config) else CHAOS_RUN) if total is None else total
-        count = max(1, round(total / CHAOS_RUN))
-        runs = [(first + n, total / count) for n in range(count)]
+        share = total / len(_kinds_of(metafunc.definition)) if _is_whole(metafunc.config) else total
+        count = max(1, round(share / CHAOS_RUN))
+        runs = [(first + n, share / count) for n in range(count)]
         ids = [f"seed-{seed}" for seed, _ in runs]
         metafunc.parametrize(("seed", "chaos_seconds"), runs, indirect=["seed"], ids=ids)
     elif "seed" in metafunc.fixturenames:

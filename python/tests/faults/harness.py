@@ -265,6 +265,11 @@ class Scene:
             until(partial(is_no_larger, worker, before), 10, f"a worker is as small as it was: {before}")
             assert Size.of(worker).memory <= before.memory + worker.memory_more, (before, Size.of(worker))
 
+    def pids_of(self, ids: Iterable[str]) -> set[int]:
+        """The processes in which these were seen last."""
+        words = self.ledger.read().words
+        return {words[id][-1][1] for id in ids}
+
     # Figures
 
     def fields_of(self, ids: Iterable[str], *names: str) -> list[list[str | None]]:

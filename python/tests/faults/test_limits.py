@@ -18,6 +18,8 @@ from worker.workers import until
 MEGABYTE = 1 << 20
 GRACE = 0.5
 """Seconds between the soft form of a limit and the kill."""
+JUDGED = 0.6
+"""Seconds that it may take to learn whose code keeps a process busy that runs share."""
 
 
 # Row 7b
@@ -66,7 +68,7 @@ def test_row_11_a_time_limit_ends_what_hears_nothing(scene, how, kind, figure):
     assert (task["error-code"], task["attempts"]) == ("time-limit", "1")
     took = _seconds_between(task["executing-created"], task["finished-created"])
     assert begun
-    assert took < 1.0 + GRACE + 1.0
+    assert took < 1.0 + GRACE + 1.0 + (JUDGED if kind == NODE else 0)
     assert scene.attempts(beside) == {"1": 20}
     if kind != NODE:  # there they share the process that falls: they go back, uncounted
         scene.ran_once(beside)
@@ -150,7 +152,7 @@ def test_row_14_a_fork_bomb_is_contained_and_its_worker_goes_on(scene, few_proce
     assert worker.process.poll() is None
 
 
-@kinds(PYTHON, ISOLATED)
+@kinds(PYTHON)
 @pytest.mark.parametrize("megabytes", [30, pytest.param(1000, marks=[pytest.mark.slow, pytest.mark.timeout(200)])])
 def test_row_14_a_flood_of_output_blocks_nothing_and_costs_no_memory(scene, tmp_path, figure, megabytes):
     worker = scene.worker(children=2)

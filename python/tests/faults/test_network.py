@@ -136,13 +136,13 @@ def test_row_15_cut_for_thirty_seconds_it_ends_its_own_runs_and_they_run_elsewhe
     url = scene.world.client.connection_pool.connection_kwargs["path"]
     ids = scene.submit(2, "hold", gate=str(gate))
     scene.ledger.await_begun(ids)
-    children = set(cut_off.children())
+    processes = scene.pids_of(ids)
     scene.worker(children=2, url=f"unix://{url}?db=0", behind=())
     cable.cut()
     at = time.monotonic()
     scene.ledger.await_begun(ids, times=2)
     again = scene.run_again_after(ids, at)
-    until(lambda: not children & set(cut_off.tree()), 30 - (time.monotonic() - at), "it has ended its own runs")
+    until(lambda: not processes & set(cut_off.tree()), 30 - (time.monotonic() - at), "it has ended its own runs")
     alone = time.monotonic() - at
     time.sleep(max(0.0, at + 30 - time.monotonic()))
     gate.touch()

@@ -71,7 +71,7 @@ def a_killed_child_is_seen_and_its_run_fails_naming_the_signal(scene: Scene, mak
     (id,) = make(function="hold", gate=str(gate))
     scene.ledger.await_begun([id])
     children, at = set(worker.children()), time.monotonic()
-    kill(_pid_of(scene, id))
+    kill(*scene.pids_of([id]))
     task = scene.world.ended(id)
     seen = time.monotonic() - at
     assert (task["error-code"], task["attempts"]) == ("exited", "1")
@@ -80,10 +80,6 @@ def a_killed_child_is_seen_and_its_run_fails_naming_the_signal(scene: Scene, mak
     make(20)
     scene.check()
     return seen
-
-
-def _pid_of(scene: Scene, id: str) -> int:
-    return scene.ledger.read().words[id][-1][1]
 
 
 @pytest.fixture
@@ -106,7 +102,7 @@ def test_row_01_a_killed_child_of_a_task_with_retries_runs_again(scene, shut):
     id = scene.submit_one("first_run_holds", options, gate=str(shut))
     scene.ledger.await_begun([id])
     until(shut.exists)
-    kill(_pid_of(scene, id))
+    kill(*scene.pids_of([id]))
     scene.check()
     task = scene.world.task(id)
     assert (task["result"], task["attempts"], "lost" in task) == ("successful", "2", False)
@@ -117,7 +113,7 @@ def test_row_01_children_killed_as_they_are_born_end_no_worker_that_has_another(
     worker = scene.worker(children=2)
     (id,) = scene.submit(1, "hold", gate=str(shut))
     scene.ledger.await_begun([id])
-    at_work = {_pid_of(scene, id)}
+    at_work = scene.pids_of([id])
     for _ in range(5):
         newborn = until(lambda: set(worker.children()) - at_work)
         for pid in newborn:
@@ -318,7 +314,7 @@ def test_row_07_a_fork_server_that_hangs_is_replaced_when_it_is_needed(scene, sh
     kill(hanging, signal.SIGSTOP)
     at = time.monotonic()
     try:
-        kill(_pid_of(scene, ids[0]))
+        kill(*scene.pids_of(ids[:1]))
         more = scene.submit(4)
         shut.touch()
         scene.world.all_ended([*ids, *more])
@@ -427,7 +423,7 @@ def test_row_10_a_worker_stopped_past_its_lease_ends_its_old_runs(scene, shut, f
     stopped = scene.worker(children=2)
     ids = scene.submit(2, "hold", gate=str(shut))
     scene.ledger.await_begun(ids)
-    children = set(stopped.children())
+    processes = scene.pids_of(ids)
     at = time.monotonic()
     os.kill(stopped.pid, signal.SIGSTOP)  # the supervisor alone: its children go on running
     try:
@@ -435,7 +431,7 @@ def test_row_10_a_worker_stopped_past_its_lease_ends_its_old_runs(scene, shut, f
         scene.ledger.await_begun(ids, times=2)
     finally:
         os.kill(stopped.pid, signal.SIGCONT)
-    until(lambda: not children & set(stopped.tree()), 5, "the runs that were taken away are ended")
+    until(lambda: not processes & set(stopped.tree()), 5, "the runs that were taken away are ended")
     shut.touch()
     scene.check()
     figure(f"run again elsewhere: {spread(scene.run_again_after(ids, at))}; the stopped worker ended its own")
