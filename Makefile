@@ -10,7 +10,7 @@ WORKERS ?= 2
 NODE_FITS = $(shell node -p 'const [a, b] = process.versions.node.split(".").map(Number); a > 20 || (a == 20 && b >= 19) || ""' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-python test-node node-built interop faults lint bench sync clean
+.PHONY: help setup demo test test-python test-node node-built interop faults lint bench bench-node sync clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -50,6 +50,12 @@ lint: $(STAMP) $(if $(shell command -v node),$(NODE_STAMP)) ## check style, type
 
 bench: $(STAMP) ## measure, beside floors of the same run
 	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+bench-node: $(STAMP) $(NODE_STAMP) ## measure Node's client and worker beside BullMQ and Bee-Queue
+	@cd node && npm run build --silent
+	@cd benchmarks/node && npm ci --loglevel=error
+	@cd benchmarks/node && node enqueue.mjs $(ARGS) && node drain.mjs $(ARGS)
+	@cd benchmarks/node && node drain.mjs --isolated $(ARGS) && node latency.mjs $(ARGS)
 
 sync: $(STAMP) ## copy protocol/lua and protocol/tables into the packages
 	@$(BIN)/python tools/sync.py

@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Who } from './child/watchdog.js';
 import { killBelow, killFamily, MARK } from './process.js';
@@ -10,6 +11,7 @@ import { WatchLine } from './watchLine.js';
 import { FrameReader, KIND, Packer, type Payload, type Setup } from './wire.js';
 
 const ENTRY = fileURLToPath(new URL('./child/main.js', import.meta.url));
+const ANSWER_WITHIN = 1000; // ms that a watchdog has to say who is to blame
 const DRAIN_WITHIN = 500; // ms after its end in which a child's last words must have come
 const END_WITHIN = 1000; // ms that a child has to end by itself
 
@@ -121,10 +123,10 @@ export class Child {
 
   /** Asks its watchdog whose code keeps its event loop busy; undefined: no answer in time. */
   who(): Promise<Who | undefined> {
-    return this.#watchdog.who();
+    return Promise.race([this.#watchdog.who(), pause(ANSWER_WITHIN, undefined, { ref: false })]);
   }
 
-  /** Takes back all up to the `last`th job that has not begun. How many of them are its own? undefined: no answer. */
+  /** Takes back all up to the `last`th job that has not begun. How many of them are its own? undefined: it has ended. */
   takeBack(last: number): Promise<number | undefined> {
     return this.#watchdog.takeBack(last);
   }

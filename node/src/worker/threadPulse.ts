@@ -24,7 +24,7 @@ export class ThreadPulse implements Pulse {
   constructor(redis: RedisSource, prefix: string, patience: number, hear: HearBeat, onEnd: (why: string) => void) {
     const workerData: ThreadData = { redis: portable(redis), prefix, patience, signs: this.#signs };
     this.#sign();
-    this.#thread = new Thread(new URL('./pulseThread.js', import.meta.url), { workerData });
+    this.#thread = new Thread(new URL('./pulseThread.js', import.meta.url), { workerData, execArgv: [] });
     this.#thread.unref();
     this.#thread.on('message', ({ beat, worker }: { beat: Beat; worker: string }) => {
       if (!this.#isEnded) hear({ ...beat, stops: beat.stops.map((stop) => Buffer.from(stop)) }, worker);

@@ -3,9 +3,7 @@
 import type { Duplex } from 'node:stream';
 import type { Answer, Who } from './child/watchdog.js';
 
-const ANSWER_WITHIN = 1000; // ms that a watchdog has
-
-type Awaited = { readonly [Name in keyof Answer]-?: ((told: NonNullable<Answer[Name]>) => void)[] };
+type Awaited = { readonly [Name in keyof Answer]-?: ((told: Answer[Name] | undefined) => void)[] };
 
 /** Questions and answers, one line each. */
 export class WatchLine {
@@ -15,32 +13,33 @@ export class WatchLine {
   constructor(private readonly stream: Duplex) {
     stream.setEncoding('utf8').on('data', (text: string) => this.#hear(text));
     stream.on('error', () => {}); // told by its end
+    stream.once('close', () => this.#end());
   }
 
-  /** Whose code keeps the event loop busy? undefined: no answer in time. */
+  /** Whose code keeps the event loop busy? undefined: it has ended. */
   who(): Promise<Who | undefined> {
     return this.#ask('who', 'who');
   }
 
-  /** Takes back all up to the job given as the `last`th that has not begun. How many of them are the child's for good? */
+  /** Takes back all up to the `last`th job that has not begun. How many of them are the child's for good? */
   takeBack(last: number): Promise<number | undefined> {
     return this.#ask('begun', `back ${last}`);
   }
 
-  #ask<Name extends keyof Answer>(name: Name, line: string): Promise<NonNullable<Answer[Name]> | undefined> {
+  // However late an answer comes, it counts: what it tells has been done.
+  #ask<Name extends keyof Answer>(name: Name, line: string): Promise<Answer[Name] | undefined> {
     return new Promise((resolve) => {
-      const awaited = this.#awaited[name] as ((told: NonNullable<Answer[Name]>) => void)[];
-      const timer = setTimeout(() => {
-        awaited.splice(awaited.indexOf(hear), 1);
+      if (this.stream.destroyed) {
         resolve(undefined);
-      }, ANSWER_WITHIN);
-      const hear = (told: NonNullable<Answer[Name]>): void => {
-        clearTimeout(timer);
-        resolve(told);
-      };
-      awaited.push(hear);
+        return;
+      }
+      (this.#awaited[name] as ((told: Answer[Name] | undefined) => void)[]).push(resolve);
       this.stream.write(`${line}\n`);
     });
+  }
+
+  #end(): void {
+    for (const hear of [...this.#awaited.who.splice(0), ...this.#awaited.begun.splice(0)]) hear(undefined);
   }
 
   #hear(text: string): void {

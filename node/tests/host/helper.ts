@@ -32,8 +32,9 @@ export class Command {
   readonly process: ChildProcess;
   readonly exited: Promise<number | string>;
 
-  constructor(words: readonly string[]) {
-    this.process = spawn(process.execPath, [MAIN, ...words], { stdio: ['ignore', 'pipe', 'pipe'], cwd: folder });
+  constructor(words: readonly string[], environment: NodeJS.ProcessEnv = {}) {
+    const env = { ...process.env, ...environment };
+    this.process = spawn(process.execPath, [MAIN, ...words], { stdio: ['ignore', 'pipe', 'pipe'], cwd: folder, env });
     for (const stream of [this.process.stdout!, this.process.stderr!]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
         this.said += text;
@@ -52,9 +53,17 @@ export class Command {
   }
 }
 
-/** A worker that serves; killed after the tests of its file, if it was not stopped before. */
-export async function serve(server: Server, app: Client, source: string, ...words: string[]): Promise<Command> {
-  const command = new Command(['worker', fileOf(source), '--redis', server.url, '--prefix', app.prefix, ...words]);
+/** A worker that serves. more: words for the command, and variables of its environment. Killed after the tests of its file, if it was not stopped before. */
+export async function serve(
+  server: Server,
+  app: Client,
+  source: string,
+  ...more: readonly (string | NodeJS.ProcessEnv)[]
+): Promise<Command> {
+  const words = more.filter((one) => typeof one === 'string');
+  const environment = Object.assign({}, ...more.filter((one) => typeof one !== 'string'));
+  const told = ['worker', fileOf(source), '--redis', server.url, '--prefix', app.prefix, ...words];
+  const command = new Command(told, environment);
   after(async () => {
     command.process.kill('SIGKILL');
     await command.exited;

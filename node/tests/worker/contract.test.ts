@@ -309,6 +309,7 @@ test('options and functions that cannot be are refused, and named', async () => 
   await refuse({ a: { handler: () => 1, timeout: 3 } }, {}, /option 'timeout': there is no such option/);
   await refuse({ a: { handler: () => 1, retries: -1 } }, {}, /option 'retries'/);
   await refuse({ a: { handler: () => 1, isolate: true } }, {}, /isolate needs a process for each run/);
+  await refuse({ a: { handler: () => 1, memoryLimit: '1MB' } }, {}, /memoryLimit needs a process for each run/);
   await refuse({ a: () => 1 }, { concurrency: 0 }, /option 'concurrency'/);
   await refuse({ a: () => 1 }, { queue: 'a', queues: ['b'] }, /not both/);
   await refuse({ a: () => 1 }, { parallel: 3 }, /option 'parallel': there is none/);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { seal } from '../../src/commands/index.js';
 import { ServerError } from '../../src/errors.js';
 import { Transport } from '../../src/transport/index.js';
@@ -176,6 +176,34 @@ test('the tasks of a killed process are taken over by the next worker of its hos
   await once(child, 'exit');
   await work(app, { hang: (_, { attempt }) => attempt });
   assert.equal(await handle.result({ timeout: 30 }), 2);
+});
+
+test('a worker whose event loop is stuck for too long loses its tasks; one that is busy for a while keeps them', async () => {
+  const app = newApp(server);
+  const here = new URL('../../src/', import.meta.url).href;
+  // How long each of two workers may be busy, and how long its run keeps it so: both longer than a lease.
+  const workers = [
+    ['stuck', 1, 'for (;;);'],
+    ['busy', 60, 'for (const end = Date.now() + 13000; Date.now() < end;);'],
+  ] as const;
+  const handles = [];
+  for (const [name, busyMost, code] of workers) {
+    const script = `
+      import { Client } from ${JSON.stringify(`${here}client/index.js`)};
+      import { Worker } from ${JSON.stringify(`${here}worker/worker.js`)};
+      const app = new Client({ redis: ${JSON.stringify(server.url)}, prefix: ${JSON.stringify(app.prefix)} });
+      const handler = (_, { attempt }) => { process.stdout.write('began'); ${code} return attempt; };
+      new Worker(app, { ${name}: handler }, { queue: '${name}' }, { busyMost: ${busyMost} });`;
+    const words = ['--input-type=module', '-e', script];
+    const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+    after(() => child.kill('SIGKILL'));
+    handles.push(await app.enqueue(name, {}, { queue: name }));
+    await once(child.stdout, 'data');
+  }
+  const again = (_: unknown, { attempt }: { attempt: number }) => attempt;
+  await work(app, { stuck: again, busy: again }, { queues: ['stuck', 'busy'] });
+  const attempts = await Promise.all(handles.map((handle) => handle.result({ timeout: 40 })));
+  assert.deepEqual(attempts, [2, 1]);
 });
 
 test('a server that will not do is an error, and the worker has stopped', async () => {

@@ -29,17 +29,20 @@ export class Falls {
     this.#words.set(lone, { number: 0, how: text });
   }
 
-  /** runs: what it had, oldest first. Returns how it ended, in its own words if it had any. */
-  tell(lone: Lone, runs: readonly Job[], how: string, hearer: Hearer): { readonly cause: string } {
-    const word = this.#words.get(lone);
-    const cause = word?.how ?? how;
-    const [first, ...rest] = runs;
-    if (first !== undefined) this.#tellFirst(lone, first, word, cause, hearer);
-    if (rest.length > 0) hearer.unbegun(rest);
-    return { cause };
+  /** How it ended, in its own words if it had any. */
+  causeOf(lone: Lone, how: string): string {
+    return this.#words.get(lone)?.how ?? how;
   }
 
-  #tellFirst(lone: Lone, job: Job, word: Word | undefined, how: string, hearer: Hearer): void {
+  /** runs: what it had, oldest first. */
+  tell(lone: Lone, runs: readonly Job[], how: string, hearer: Hearer): void {
+    const [first, ...rest] = runs;
+    if (first !== undefined) this.#tellFirst(lone, first, this.causeOf(lone, how), hearer);
+    if (rest.length > 0) hearer.unbegun(rest);
+  }
+
+  #tellFirst(lone: Lone, job: Job, how: string, hearer: Hearer): void {
+    const word = this.#words.get(lone);
     // What an earlier run has left behind has ended it, or a kill that came too late for that run.
     if (word !== undefined && word.number !== 0 && word.number !== job.number) {
       hearer.interrupted([job], false);

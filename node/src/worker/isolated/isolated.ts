@@ -6,6 +6,7 @@
  * oldest of its runs is to blame, for the end of each is told before the next begins. The others go back.
  */
 
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Executor, Hearer, Job, Lane, Why } from '../engine/executor.js';
 import type { Log } from '../engine/log.js';
 import { relay } from '../relay.js';
@@ -15,6 +16,8 @@ import { Falls } from './falls.js';
 import type { Frame, Lone } from './lone.js';
 import { Nursery, type NurseryOptions } from './nursery.js';
 import { Watch } from './watch.js';
+
+const ANSWER_WITHIN = 1000; // ms that a process has to say what it has not begun, before it is killed without
 
 /** The pool of one worker. Its processes are started when it is opened, or has a first job. */
 export class Isolated implements Omit<Executor, 'functions'> {
@@ -35,11 +38,12 @@ export class Isolated implements Omit<Executor, 'functions'> {
       output: (lone: Lone, stream: 'stdout' | 'stderr', text: string) => this.#wrote(lone, stream, text),
       frames: (lone: Lone, frames: readonly Frame[], ends: number) => this.#hear(lone, frames, ends),
       ended: (lone: Lone, how: string) => this.#ended(lone, how),
+      unbegun: (jobs: readonly Job[]) => this.#hearer.unbegun(jobs),
     };
     this.#nursery = new Nursery(setup, options, ears, (why) => this.#hearer.broken(why), log);
     this.#watch = new Watch(this.#nursery.lones, {
       heavy: (job, added) => this.#hearer.heavy(job, added),
-      stuck: (lone) => void this.#takeBackFrom(lone),
+      stuck: (lone) => void lone.takeBack(),
     });
   }
 
@@ -112,17 +116,12 @@ export class Isolated implements Omit<Executor, 'functions'> {
     const lone = this.#of(job);
     if (lone === undefined) return;
     lone.order(job, why, reason);
-    if (lone.head !== job) void this.#takeBackFrom(lone); // it may not have begun; then its time has not either
+    if (lone.head !== job) void lone.takeBack(); // it may not have begun; then its time has not either
   }
 
   takeBack(): Job[] {
-    for (const lone of this.#nursery.lones) if (lone.runs.size > 1) void this.#takeBackFrom(lone);
+    for (const lone of this.#nursery.lones) if (lone.runs.size > 1) void lone.takeBack();
     return []; // told by unbegun: only the process knows what it has begun
-  }
-
-  async #takeBackFrom(lone: Lone): Promise<void> {
-    const back = (await lone.takeBack()) ?? [];
-    if (back.length > 0) this.#hearer.unbegun(back);
   }
 
   kill(job: Job): void {
@@ -133,10 +132,9 @@ export class Isolated implements Omit<Executor, 'functions'> {
   // When nothing can begin behind the run any more, the kill can hit no other.
   async #kill(lone: Lone, job: Job): Promise<void> {
     lone.isHeld = true;
-    const back = await lone.takeBack();
-    if (back !== undefined && back.length > 0) this.#hearer.unbegun(back);
-    const isItsOwn = lone.runs.size === 1 && lone.head === job;
-    if (isItsOwn || (back === undefined && lone.runs.has(job.number))) {
+    const noAnswer = pause(ANSWER_WITHIN, true, { ref: false });
+    const isUnknown = await Promise.race([takeAllBack(lone), noAnswer]);
+    if (lone.head === job && (isUnknown || lone.runs.size === 1)) {
       this.#falls.condemn(lone, job);
       lone.kill();
       return;
@@ -197,9 +195,15 @@ export class Isolated implements Omit<Executor, 'functions'> {
   #ended(lone: Lone, how: string): void {
     const runs = [...lone.runs.values()];
     lone.runs.clear();
-    lone.isHeld = true; // what is told now may bring new jobs at once, and this one takes none
-    const { cause } = this.#falls.tell(lone, runs, how, this.#hearer);
-    this.#nursery.lost(lone, cause);
+    this.#nursery.lost(lone, this.#falls.causeOf(lone, how)); // first: who hears of an end gives the next jobs at once
+    this.#falls.tell(lone, runs, how, this.#hearer);
     this.#hearer.freed();
   }
+}
+
+// The first may have been asked before the last of its jobs was given.
+async function takeAllBack(lone: Lone): Promise<false> {
+  await lone.takeBack();
+  if (lone.runs.size > 1) await lone.takeBack();
+  return false;
 }

@@ -6,12 +6,14 @@ import { KIND, type Payload, packJob, packOrder, type Setup } from '../wire.js';
 import { Raw } from './raw.js';
 import { Scales } from './scales.js';
 
-/** Hears one process. All but the first is told in a turn of its own, when all that was written before has been read. */
+/** Hears one process. Frames and the end are told in a turn of their own, when all that was written before has been read. */
 export interface LoneEars {
   output(lone: Lone, stream: 'stdout' | 'stderr', text: string): void;
   /** ends: how many of its runs, from the oldest on, are over by these. */
   frames(lone: Lone, frames: readonly Frame[], ends: number): void;
   ended(lone: Lone, how: string): void;
+  /** These were given back, oldest first. */
+  unbegun(jobs: readonly Job[]): void;
 }
 
 /** One thing that it has said. */
@@ -35,7 +37,7 @@ export class Lone {
   given = 0;
   readonly #child: Child;
   #frames: Frame[] = [];
-  #isTaking = false;
+  #taking: Promise<void> | undefined;
 
   constructor(
     setup: Setup,
@@ -82,20 +84,21 @@ export class Lone {
     this.#child.say((packer) => packOrder(packer, job.number, why, reason));
   }
 
-  /**
-   * What it has not begun, oldest first, which is its own no more. Nothing if it is asked already. undefined: nobody
-   * answers, so it cannot be said what has begun.
-   */
-  async takeBack(): Promise<Job[] | undefined> {
-    if (this.#isTaking) return [];
-    this.#isTaking = true;
+  /** Takes back what it has not begun. Settles when that is known and told; until then it is not asked again. */
+  takeBack(): Promise<void> {
+    this.#taking ??= this.#ask().finally(() => {
+      this.#taking = undefined;
+    });
+    return this.#taking;
+  }
+
+  async #ask(): Promise<void> {
     const asked = [...this.runs.values()];
     const last = this.given;
-    const begun = await this.#child.takeBack(last);
-    this.#isTaking = false;
-    if (begun === undefined) return undefined;
+    const begun = (await this.#child.takeBack(last)) ?? last;
     const back = begun < last ? asked.slice(asked.length - (last - begun)) : [];
-    return back.filter(({ number }) => this.runs.delete(number));
+    const mine = back.filter(({ number }) => this.runs.delete(number));
+    if (mine.length > 0) this.ears.unbegun(mine);
   }
 
   // The ends of runs are heard a moment later than what they have written: then all of that is there.
