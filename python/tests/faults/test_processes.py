@@ -118,12 +118,16 @@ def test_row_01_children_killed_as_they_are_born_end_no_worker_that_has_another(
         newborn = until(lambda: set(worker.children()) - at_work)
         for pid in newborn:
             kill(pid)
-        until(lambda newborn=newborn: not newborn & set(worker.children()), what="the killed are gone")
+        _await_end(worker, newborn)
     shut.touch()
     scene.submit(20)
     scene.check()
     assert scene.fields_of([id], "result", "attempts") == [["successful", "1"]]
     assert worker.process.poll() is None
+
+
+def _await_end(worker: Worker, pids: set[int]) -> None:
+    until(lambda: not pids & set(worker.children()), what="the killed are gone")
 
 
 # Rows 2 and 3

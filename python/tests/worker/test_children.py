@@ -94,6 +94,10 @@ def at_work(worker, ledger):
     return set(worker.children()) & {int(line.split(" ")[1]) for line in ledger.lines()}
 
 
+def await_others(worker, ledger, before):
+    until(lambda: at_work(worker, ledger) - before, what="one that was born since then has run something")
+
+
 def kill(pid):
     try:
         os.kill(pid, signal.SIGKILL)
@@ -106,7 +110,7 @@ def test_a_fork_server_killed_again_and_again_costs_no_task(start_worker, world,
     ids = world.push_all(count_tasks(ledger, range(2000), "count_slowly"))
     before: set[int] = set()
     for _ in range(5):
-        until(lambda before=before: at_work(worker, ledger) - before, what="one that was born since then has run")
+        await_others(worker, ledger, before)
         before = set(worker.children())
         kill(worker.fork_servers()[0])
     world.all_ended(ids)
