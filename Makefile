@@ -34,7 +34,7 @@ $(NODE_BUILT): $(NODE_STAMP) $(shell find node/src -name '*.ts')
 demo: $(STAMP) $(if $(NODE_FITS),$(NODE_BUILT)) ## watch tasks run on an embedded server
 	@$(BIN)/doshit demo
 
-test: test-python test-node interop ## run every test
+test: $(NODE_BUILT) test-python test-node interop ## run every test
 
 test-python: $(STAMP) ## run the tests of the Python package
 	@cd python && ../$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
@@ -45,7 +45,7 @@ test-node: $(NODE_STAMP) ## run the tests of the Node package
 interop: $(STAMP) $(NODE_BUILT) ## run the tests of Python, Node and plain commands together
 	@cd interop && ../$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
-faults: $(STAMP) ## break everything on purpose: the whole fault suite, with its table
+faults: $(STAMP) $(if $(NODE_FITS),$(NODE_BUILT)) ## break everything on purpose: the whole fault suite, with its table
 	@cd python && ../$(BIN)/python -m pytest tests/faults --all-rows -n $(WORKERS) $(ARGS)
 
 lint: $(STAMP) $(if $(shell command -v node),$(NODE_STAMP)) ## check style, types, import layers and the shared protocol files

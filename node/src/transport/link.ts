@@ -97,11 +97,17 @@ export class Link {
       await link.#redis.connect();
       link.#takeOver();
       await Promise.all(greeting(options).map((words) => link.call(words, CONNECT_TIMEOUT)));
+      link.#introduce(options.connectionName);
     } catch (error) {
       link.close();
       throw error instanceof Refusal ? error : (link.#why ?? lost(error));
     }
     return link;
+  }
+
+  // For who reads CLIENT LIST. Who may not say its name is served all the same.
+  #introduce(name: string | undefined): void {
+    if (name) this.call(['CLIENT', 'SETNAME', name], CONNECT_TIMEOUT).catch(() => {});
   }
 
   get isOpen(): boolean {

@@ -11,15 +11,20 @@ import { explain, judgeServer } from './explain.js';
 import { LinkLost, Refusal } from './faults.js';
 import { Line } from './line.js';
 import type { Link } from './link.js';
+import { Pauses } from './pauses.js';
 import { type Route, routeTo } from './route.js';
 import { Scripts } from './scripts.js';
 import { type Listening, Subscription } from './subscription.js';
 import { type RedisSource, targetOf } from './target.js';
-import { isPassing, Tries } from './tries.js';
+import { backOff, isPassing, Tries } from './tries.js';
 
-/** timeout: seconds without any answer until a command is given up, 10 if absent. forever: never give up what passes. */
+/**
+ * name: what CLIENT LIST shows, where the source has no name of its own. timeout: seconds without any answer until a
+ * command is given up, 10 if absent. forever: never give up what passes, and send again in the order of asking.
+ */
 export interface TransportOptions {
   readonly prefix: string;
+  readonly name?: string | undefined;
   readonly timeout?: number | undefined;
   readonly forever?: boolean | undefined;
 }
@@ -42,6 +47,9 @@ export class Transport {
   readonly #timeout: number;
   readonly #forever: boolean;
   readonly #scripts = new Scripts();
+  readonly #pauses = new Pauses();
+  // How often in a row nothing was answered until the next pause.
+  #fruitless = 0;
   readonly #children = new Set<Line | Subscription>();
   #link: Link | undefined;
   #opening: Promise<Link> | undefined;
@@ -49,8 +57,9 @@ export class Transport {
   #closed = false;
 
   /** Connects when something is first sent. Throws ConfigurationError for a source or a prefix that will not do. */
-  constructor(source: RedisSource, { prefix, timeout = 10, forever = false }: TransportOptions) {
-    this.#route = routeTo(targetOf(source), prefix);
+  constructor(source: RedisSource, { prefix, name, timeout = 10, forever = false }: TransportOptions) {
+    const target = targetOf(source);
+    this.#route = routeTo({ ...target, node: { connectionName: name, ...target.node } }, prefix);
     this.#timeout = timeout;
     this.#forever = forever;
   }
@@ -124,20 +133,30 @@ export class Transport {
   // Does it again after what passes. The first try costs no more than the command.
   async #persist<T>(work: (link: Link) => Promise<T>, repeat: boolean): Promise<T> {
     let tries: Tries | undefined;
+    if (this.#forever && this.#pauses.over !== undefined) await this.#pauses.over;
     for (;;) {
       let link: Link | undefined;
       try {
         link = this.#link?.isOpen && !this.#closed ? this.#link : await this.#open();
-        return await work(link);
+        const reply = await work(link);
+        this.#fruitless = 0;
+        return reply;
       } catch (error) {
         const useful = this.#leave(link, error);
         tries ??= new Tries(this.#forever);
         const sent = link !== undefined && !repeat && !isPassing(error);
         const pause = sent || this.#closed ? undefined : tries.pause(error, this.#route.moves, useful);
         if (pause === undefined) throw explain(error, this.#route.target);
-        await new Promise((resolve) => setTimeout(resolve, pause * 1000));
+        await this.#putOff(pause);
       }
     }
+  }
+
+  // One that never gives up tries again at once where the last connection brought an answer, and keeps the order.
+  #putOff(seconds: number): Promise<void> {
+    if (!this.#forever) return new Pauses().wait(seconds);
+    if (this.#pauses.over === undefined) this.#fruitless += 1;
+    return this.#pauses.wait(this.#fruitless === 1 ? 0 : backOff(this.#fruitless - 1));
   }
 
   // The node is away, or another serves now: the next command looks for it. Of many that fail, the first does this.

@@ -13,6 +13,9 @@ export function isPassing(error: unknown): boolean {
   return error instanceof Refusal && error.is(...PASSING);
 }
 
+/** Seconds before the next try, after so many. */
+export const backOff = (count: number): number => Math.min(0.05 * 2 ** (count - 1), 0.5);
+
 /** The tries of one command. moves: may another node take over? forever: never gives up what passes. */
 export class Tries {
   #count = 0;
@@ -27,7 +30,7 @@ export class Tries {
     const silent = (error instanceof LinkLost && !error.answered) || (error instanceof Unreached && error.silent);
     if (!this.forever && (!useful || this.#isOver(silent, moves))) return undefined;
     if (this.#count === 1 && error instanceof Refusal && error.is('MOVED')) return 0;
-    return Math.min(0.05 * 2 ** (this.#count - 1), 0.5);
+    return backOff(this.#count);
   }
 
   #isOver(silent: boolean, moves: boolean): boolean {

@@ -9,7 +9,7 @@ import { monotonicSeconds, type Order, type ThreadData } from './pulseOrders.js'
 
 const { redis, prefix, patience, signs } = workerData as ThreadData;
 const keys = new Keys(prefix);
-const session = new Session(new Transport(redis, { prefix, forever: true }), () => {});
+const session = new Session(new Transport(redis, { prefix, name: 'doshit-worker', forever: true }), () => {});
 
 const isAlive = (): boolean => monotonicSeconds() - Atomics.load(signs, 0) < patience;
 

@@ -43,6 +43,21 @@ test('of many calls whose replies were lost each is answered, and each task is t
   assert.deepEqual(await plain.lrange(`${prefix}:default:pending`, 0, -1), ids.reverse());
 });
 
+test('one that never gives up sends again in order, and before what is asked meanwhile', async () => {
+  const { breaker, transport, prefix } = beside({ forever: true });
+  const key = `${prefix}:order`;
+  const push = (word: string) => transport.command(['RPUSH', key, word], { repeat: true });
+  await transport.command(['PING'], { repeat: true });
+  breaker.refuse();
+  breaker.cut();
+  const before = breaker.connections;
+  const first = push('first');
+  await until(() => breaker.connections >= before + 4, { what: 'tries in vain, with longer and longer pauses' });
+  breaker.refuse(false);
+  await Promise.all([first, push('second')]);
+  assert.deepEqual(await plain.lrange(key, 0, -1), ['first', 'second']);
+});
+
 test('a plain command whose reply was lost is not sent again, and says so', async () => {
   const { breaker, transport, prefix } = beside();
   breaker.loseReplyTo('pushed-once');

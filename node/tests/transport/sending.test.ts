@@ -42,6 +42,18 @@ async function reads(): Promise<number> {
   return Number(/total_reads_processed:(\d+)/.exec(info)?.[1]);
 }
 
+test('CLIENT LIST tells who it is, by the name of the source before any other', async () => {
+  const named = new Transport(server.url, { prefix, name: 'doshit-worker' });
+  const other = new Transport(
+    { path: new URL(server.url).pathname, connectionName: 'mine' },
+    { prefix, name: 'not-it' },
+  );
+  after(() => Promise.all([named.close(), other.close()]));
+  await Promise.all([named.command(['PING']), other.command(['PING'])]);
+  const names = String(await transport.command(['CLIENT', 'LIST'])).match(/(?<= name=)\S+/g);
+  assert.deepEqual(names?.sort(), ['doshit-worker', 'mine']);
+});
+
 test('a server that has forgotten its scripts is told them by one call, not by each', async () => {
   await transport.command(['SCRIPT', 'FLUSH']);
   await transport.command(['CONFIG', 'RESETSTAT']);

@@ -21,11 +21,13 @@ pytest.register_assert_rewrite("faults.harness", "worker.workers", *(
 ))  # fmt: skip
 
 from faults.harness import TASKS, Ledger, Scene  # noqa: E402  what is rewritten must be imported after it is named
+from faults.kinds import PYTHON, USUAL, turns  # noqa: E402
 from faults.line import Line  # noqa: E402
-from faults.report import Report  # noqa: E402
+from faults.node import why_not  # noqa: E402
+from faults.report import ROW, Report  # noqa: E402
 from worker.conftest import await_ready, endings, gate, own_world, start_worker, world  # noqa: E402
 from worker.conftest import ledger as worker_ledger  # noqa: E402
-from worker.workers import Worker, World, command  # noqa: E402
+from worker.workers import Worker, World  # noqa: E402
 
 __all__ = ["endings", "gate", "own_world", "start_worker", "worker_ledger", "world"]
 
@@ -40,12 +42,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--seed", type=int, default=None, help="the first seed (default: any; the table says which)")
     group.addoption("--seeds", type=int, default=1, help="how many seeds each row is run with")
     group.addoption(
-        "--chaos-seconds", type=float, default=None, help=f"row 29 in total (default {CHAOS_ALL:g}, one seed a minute)"
+        "--chaos-seconds", type=float, default=None, help=f"row 29 in total, a seed a minute (default {CHAOS_ALL:g})"
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: runs only under `make faults`")
+    config.addinivalue_line("markers", "kinds: with which kinds of workers it runs; see kinds.py")
     if _is_whole(config) and config.option.seed is None:
         config.option.seed = getattr(config, "workerinput", {}).get("fault_seed") or int(time.time()) % 1_000_000
 
@@ -71,17 +74,26 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     first = first_seed(metafunc.config)
+    if "kind" in metafunc.fixturenames:
+        names = _kinds_of(metafunc.definition)
+        metafunc.parametrize("kind", names, indirect=True, ids=names)
     if "chaos_seconds" in metafunc.fixturenames:
         total = metafunc.config.getoption("--chaos-seconds", None)
         total = (CHAOS_ALL if _is_whole(metafunc.config) else CHAOS_RUN) if total is None else total
-        count = max(1, round(total / CHAOS_RUN))
-        runs = [(first + n, total / count) for n in range(count)]
+        share = total / len(_kinds_of(metafunc.definition)) if _is_whole(metafunc.config) else total
+        count = max(1, round(share / CHAOS_RUN))
+        runs = [(first + n, share / count) for n in range(count)]
         ids = [f"seed-{seed}" for seed, _ in runs]
         metafunc.parametrize(("seed", "chaos_seconds"), runs, indirect=["seed"], ids=ids)
     elif "seed" in metafunc.fixturenames:
         count = int(metafunc.config.getoption("--seeds", 1))
         seeds = [first + n for n in range(count)]
         metafunc.parametrize("seed", seeds, indirect=True, ids=[f"seed-{seed}" for seed in seeds])
+
+
+def _kinds_of(item: pytest.Item) -> Sequence[str]:
+    mark = item.get_closest_marker("kinds")
+    return mark.args if mark else USUAL if ROW.search(item.name) else [PYTHON]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -95,7 +107,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _is_extra(item: pytest.Item) -> bool:
     borrowed = getattr(getattr(item, "function", None), "__module__", "").startswith("worker.")
-    return borrowed or item.get_closest_marker("slow") is not None
+    return borrowed or item.get_closest_marker("slow") is not None or not _is_quick(item)
+
+
+def _is_quick(item: pytest.Item) -> bool:
+    mark, call = item.get_closest_marker("kinds"), getattr(item, "callspec", None)
+    kind = call.params.get("kind", PYTHON) if call else PYTHON
+    return kind == PYTHON or (mark is not None and kind in mark.kwargs["quick"])
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -125,6 +143,21 @@ def seed(request: pytest.FixtureRequest, record_property: Callable[[str, object]
     value: int = getattr(request, "param", 1)
     record_property("seed", value)
     return value
+
+
+@pytest.fixture
+def kind(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> str:
+    """Which kind of workers this test has; it is in the table. Skips where there is no Node for it."""
+    value: str = request.param
+    record_property("kind", value)
+    if value != PYTHON and why_not():
+        pytest.skip(f"no Node worker: {why_not()}")
+    return value
+
+
+@pytest.fixture
+def next_kind(kind: str, seed: int) -> Callable[[], type[Worker]]:
+    return turns(kind, seed)
 
 
 @pytest.fixture
@@ -167,7 +200,9 @@ def own_server(start_server: Callable[..., EmbeddedServer]) -> EmbeddedServer:
 
 
 @pytest.fixture
-def make_scene(prefix: str, ledger: Ledger, tmp_path: Path) -> Iterator[Callable[..., Scene]]:
+def make_scene(
+    prefix: str, ledger: Ledger, tmp_path: Path, next_kind: Callable[[], type[Worker]]
+) -> Iterator[Callable[..., Scene]]:
     """A scene on a server of the test's own: make_scene(url, workers_url=..., behind=["nsenter", ...]).
 
     workers_url: how workers reach it; behind: the words before a worker's command line. Both can be said for each
@@ -182,8 +217,9 @@ def make_scene(prefix: str, ledger: Ledger, tmp_path: Path) -> Iterator[Callable
 
             def start(*queues: str, children: int = 2, target: str = TASKS, ready: bool = True, **more: Any) -> Worker:
                 words, place = more.pop("behind", behind), more.pop("url", workers_url or url)
-                words = [*words, *command(target, place, prefix, queues or ("default",), children, **more)]
-                worker = Worker(next(logs), words)
+                worker_kind = next_kind()
+                words = [*words, *worker_kind.words(target, place, prefix, queues or ("default",), children, **more)]
+                worker = worker_kind(next(logs), words)
                 stack.callback(worker.end)
                 if ready:
                     await_ready(worker, url, prefix)

@@ -23,7 +23,6 @@ NEVER_RUNS = {"cancelled", "expired", "bad-args", "bad-task", "unknown-function"
 KEYS = ("protocol", "workers", "queues", "duties", "cutoffs")
 QUEUE_KEYS = ("failed",)
 DESCRIPTORS_MORE = 3
-MEMORY_MORE = 24 << 20  # bytes
 
 
 @dataclass
@@ -72,14 +71,14 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Size:
-    """What a worker costs its machine: the descriptors and the anonymous memory of its supervisor and fork server."""
+    """What a worker costs its machine: the descriptors and the anonymous memory of the processes that last."""
 
     descriptors: int
     memory: int
 
     @classmethod
     def of(cls, worker: Worker) -> "Size":
-        pids = [worker.pid, *worker.fork_servers()]
+        pids = worker.lasting()
         return cls(sum(map(_descriptors, pids)), sum(map(_memory, pids)))
 
 
@@ -158,8 +157,7 @@ class Scene:
         """Starts one, and notes what it costs once it stands."""
         worker = self.start(*queues, children=children, target=TASKS, **more)
         if more.get("ready", True):
-            # One more than it was told where there are async functions, which share a process.
-            until(lambda: len(worker.children()) > children, what="the children are born")
+            until(lambda: worker.is_whole(children), what="its processes are born")
             self.sizes[worker.pid] = Size.of(worker)
         self.workers.append(worker)
         return worker
@@ -265,7 +263,12 @@ class Scene:
             if before is None or worker.process.poll() is not None:
                 continue
             until(partial(is_no_larger, worker, before), 10, f"a worker is as small as it was: {before}")
-            assert Size.of(worker).memory <= before.memory + MEMORY_MORE, (before, Size.of(worker))
+            assert Size.of(worker).memory <= before.memory + worker.memory_more, (before, Size.of(worker))
+
+    def pids_of(self, ids: Iterable[str]) -> set[int]:
+        """The processes in which these were seen last."""
+        words = self.ledger.read().words
+        return {words[id][-1][1] for id in ids}
 
     # Figures
 

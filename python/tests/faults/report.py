@@ -1,4 +1,4 @@
-"""The table that `make faults` ends with: rows, seeds, what passed, and why the rest did not run. Runs nothing."""
+"""The table that `make faults` ends with: rows, kinds of workers, seeds, outcomes and skips. Runs nothing."""
 
 import re
 from collections import Counter, defaultdict
@@ -46,7 +46,7 @@ class Report:
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._counts: dict[str, Counter[str]] = defaultdict(Counter)
+        self._counts: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
         self._seeds: dict[str, set[int]] = defaultdict(set)
         self._notes: dict[str, list[str]] = defaultdict(list)
         self._schedules: list[str] = []
@@ -56,28 +56,35 @@ class Report:
         if match is None or outcome not in OUTCOMES:
             return
         row = match[1] + match[2]
-        self._counts[row][outcome] += 1
+        properties = dict(report.user_properties)
+        kind = str(properties.get("kind", "python"))
+        self._counts[row][kind][outcome] += 1
         for name, value in report.user_properties:
             if name == "seed":
                 self._seeds[row].add(int(str(value)))
             elif name == "figure":
-                self._notes[row].append(str(value))
+                self._notes[row].append(f"{kind}: {value}")
             elif name == "schedule":
                 self._schedules.append(str(value))
         if outcome == "skipped" and isinstance(report.longrepr, tuple):
-            self._notes[row].append(f"skipped: {report.longrepr[2].removeprefix('Skipped: ')}")
+            self._notes[row].append(f"{kind}: skipped: {report.longrepr[2].removeprefix('Skipped: ')}")
         elif outcome == "xfailed":
-            self._notes[row].append(f"not yet: {getattr(report, 'wasxfail', '')}")
+            self._notes[row].append(f"{kind}: not yet: {getattr(report, 'wasxfail', '')}")
 
     def lines(self) -> list[str]:
         """Schedules first, then the table."""
         rows = [self._line(row) for row in NAMES]
-        return ["", *self._schedules, f"fault suite, first seed {self._seed}", "row  tests x seeds", *rows]
+        head = [f"fault suite, first seed {self._seed}", "row  tests of each kind of workers x seeds"]
+        return ["", *self._schedules, *head, *rows]
 
     def _line(self, row: str) -> str:
         counts, seeds = self._counts[row], len(self._seeds[row])
         if not counts:
             return f"{row:4} {NAMES[row]}: not run"
-        tests = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
+        tests = "; ".join(f"{kind} {_told(outcomes)}" for kind, outcomes in counts.items())
         notes = "".join(f"\n         {note}" for note in dict.fromkeys(self._notes[row]))
         return f"{row:4} {NAMES[row]}: {tests} x {seeds} seeds{notes}"
+
+
+def _told(outcomes: Counter[str]) -> str:
+    return ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))

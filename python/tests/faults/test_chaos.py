@@ -18,6 +18,7 @@ import redis
 from doshit import Doshit, ServerError
 from doshit.server import EmbeddedServer
 from faults.harness import Ledger, Scene, kill
+from faults.kinds import ALL, PYTHON, kinds
 from faults.line import Line
 from faults.tasks import DEAF
 from worker.workers import Worker, World
@@ -306,6 +307,7 @@ def running(stage: Stage, events: list[Event]) -> Iterator[None]:
     yield
 
 
+@kinds(PYTHON, ALL)
 @pytest.mark.timeout(400)
 def test_row_29_a_random_mix_of_faults_loses_nothing_and_leaves_nothing_behind(
     own_server, start_line, make_scene, prefix, ledger: Ledger, seed, chaos_seconds, figure, record_property

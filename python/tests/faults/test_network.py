@@ -15,7 +15,9 @@ import redis
 
 from doshit import Doshit, ServerError
 from faults.harness import Scene, kill, spread
+from faults.kinds import EACH, FLEET, MIXED, NODE, PYTHON, USUAL, kinds
 from faults.network import Cable, NoNamespaces
+from faults.node import PACKAGE
 from servers import Engine, private_folder
 from worker.test_connections import (
     test_a_half_open_connection_is_given_up_and_nothing_is_lost as test_row_16_a_half_open_connection_under_load,
@@ -47,6 +49,7 @@ SILENCE = 15.0
 # Row 6
 
 
+@kinds(*EACH, quick=[NODE])
 def test_row_06_lost_replies_of_submit_finish_and_claim_strand_and_double_nothing(
     start_line, scene, redis_url, prefix, endings, rng
 ):
@@ -101,6 +104,7 @@ def cable_scene(cable: Cable, engine: Engine, make_scene: Callable[..., Scene]) 
         yield make_scene(server.url, server.workers_url, cable.in_workers())
 
 
+@kinds(*EACH)
 @pytest.mark.slow
 def test_row_15_cut_for_five_seconds_nothing_runs_twice(cable, cable_scene, tmp_path, figure):
     scene, gate = cable_scene, tmp_path / "open"
@@ -121,6 +125,7 @@ def test_row_15_cut_for_five_seconds_nothing_runs_twice(cable, cable_scene, tmp_
     figure(f"after 5 s of silence: all done {time.monotonic() - at:.1f} s after it, nothing ran twice")
 
 
+@kinds(*EACH, MIXED)
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_row_15_cut_for_thirty_seconds_it_ends_its_own_runs_and_they_run_elsewhere(
@@ -131,13 +136,13 @@ def test_row_15_cut_for_thirty_seconds_it_ends_its_own_runs_and_they_run_elsewhe
     url = scene.world.client.connection_pool.connection_kwargs["path"]
     ids = scene.submit(2, "hold", gate=str(gate))
     scene.ledger.await_begun(ids)
-    children = set(cut_off.children())
+    processes = scene.pids_of(ids)
     scene.worker(children=2, url=f"unix://{url}?db=0", behind=())
     cable.cut()
     at = time.monotonic()
     scene.ledger.await_begun(ids, times=2)
     again = scene.run_again_after(ids, at)
-    until(lambda: not children & set(cut_off.tree()), 30 - (time.monotonic() - at), "it has ended its own runs")
+    until(lambda: not processes & set(cut_off.tree()), 30 - (time.monotonic() - at), "it has ended its own runs")
     alone = time.monotonic() - at
     time.sleep(max(0.0, at + 30 - time.monotonic()))
     gate.touch()
@@ -302,6 +307,7 @@ def long_script(scene: Scene) -> None:
 STALLS = {"CLIENT PAUSE": pause, "stopped": stop_server, "BUSY": long_script}
 
 
+@kinds(*FLEET)
 @pytest.mark.slow
 @pytest.mark.timeout(90)
 @pytest.mark.parametrize("stall", STALLS)
@@ -327,6 +333,7 @@ def test_row_18_a_stall_of_eight_seconds_costs_eight_seconds(own_server, make_sc
 # Row 25
 
 
+@kinds(*USUAL, quick=[NODE])
 def test_row_25_a_waiter_whose_subscription_is_killed_reads_the_end_itself(scene, figure):
     scene.worker(children=2)
     waiting, at = Waiting(scene.app), time.monotonic()
@@ -369,14 +376,34 @@ with Doshit(url, prefix=prefix) as app:
     assert [handle.result(40) for handle in handles] == ids
     print("answered", flush=True)
 """
+NODE_WAITER = """
+import { Doshit } from 'PACKAGE';
+const [url, prefix, ...ids] = process.argv.slice(1);
+const app = new Doshit({ redis: url, prefix });
+const handles = ids.map((id) => app.handle(id));
+await handles[0].result({ timeout: 0.05 }).catch(() => {});
+console.log('waits');
+const results = await Promise.all(handles.map((handle) => handle.result({ timeout: 40 })));
+if (String(results) !== String(ids)) throw new Error(results);
+console.log('answered');
+await app.close();
+"""
+WAITERS = {
+    PYTHON: [sys.executable, "-c", WAITER],
+    NODE: ["node", "--input-type=module", "-e", NODE_WAITER.replace("PACKAGE", f"{PACKAGE}/dist/index.js")],
+}
 
 
+@kinds(PYTHON, NODE)
 @pytest.mark.parametrize("cut_off", [False, True], ids=["slow", "cut-off"])
-def test_row_25_a_waiter_that_was_stopped_reads_again_when_it_goes_on(scene, redis_url, prefix, tmp_path, cut_off):
+def test_row_25_a_waiter_that_was_stopped_reads_again_when_it_goes_on(
+    scene, redis_url, prefix, tmp_path, cut_off, kind
+):
+    """Here it is the waiter too that is of this kind."""
     gate = tmp_path / "open"
     scene.worker(children=2)
     ids = scene.submit(2, "hold", gate=str(gate))
-    words = [sys.executable, "-c", WAITER, redis_url, prefix, *ids]
+    words = [*WAITERS[kind], redis_url, prefix, *ids]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as waiter:
         try:
             assert waiter.stdout is not None

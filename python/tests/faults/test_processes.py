@@ -12,6 +12,7 @@ import pytest
 
 from doshit import TaskFailed
 from faults.harness import Scene, kill, spread
+from faults.kinds import EACH, FLEET, ISOLATED, MIXED, NODE, PYTHON, kinds
 from faults.line import Line
 from faults.tasks import ENDS
 from worker.test_children import (
@@ -35,8 +36,12 @@ __all__ = [
     "test_row_10_stopped_past_its_lease",
 ]
 
+kinds(PYTHON, ISOLATED)(test_row_01_children_killed_under_load_are_replaced)
+
 RECOVERY = 15.0
 """Seconds within which the tasks of a dead worker run again, at defaults."""
+TELLING = {"abort", "sys.exit"}
+"""Ends that Node can tell of before they come."""
 SEEN = 1.0
 """Seconds within which a worker sees that one of its processes has died."""
 
@@ -66,7 +71,7 @@ def a_killed_child_is_seen_and_its_run_fails_naming_the_signal(scene: Scene, mak
     (id,) = make(function="hold", gate=str(gate))
     scene.ledger.await_begun([id])
     children, at = set(worker.children()), time.monotonic()
-    kill(_pid_of(scene, id))
+    kill(*scene.pids_of([id]))
     task = scene.world.ended(id)
     seen = time.monotonic() - at
     assert (task["error-code"], task["attempts"]) == ("exited", "1")
@@ -77,32 +82,52 @@ def a_killed_child_is_seen_and_its_run_fails_naming_the_signal(scene: Scene, mak
     return seen
 
 
-def _pid_of(scene: Scene, id: str) -> int:
-    return scene.ledger.read().words[id][-1][1]
-
-
 @pytest.fixture
 def shut(tmp_path: Path) -> Path:
     """A gate that is opened by touching it."""
     return tmp_path / "open"
 
 
+@kinds(PYTHON, ISOLATED, quick=[ISOLATED])
 def test_row_01_a_killed_child(scene, by_library, shut, figure):
     seen = a_killed_child_is_seen_and_its_run_fails_naming_the_signal(scene, by_library, shut)
     figure(f"the waiter sees the end {seen:.3f} s after the kill")
     assert seen < SEEN
 
 
+@kinds(PYTHON, ISOLATED)
 def test_row_01_a_killed_child_of_a_task_with_retries_runs_again(scene, shut):
     scene.worker(children=2)
     options = {"retries": 2, "retry_delay": 0.1}
     id = scene.submit_one("first_run_holds", options, gate=str(shut))
     scene.ledger.await_begun([id])
     until(shut.exists)
-    kill(_pid_of(scene, id))
+    kill(*scene.pids_of([id]))
     scene.check()
     task = scene.world.task(id)
     assert (task["result"], task["attempts"], "lost" in task) == ("successful", "2", False)
+
+
+@kinds(PYTHON, ISOLATED)
+def test_row_01_children_killed_as_they_are_born_end_no_worker_that_has_another(scene, shut):
+    worker = scene.worker(children=2)
+    (id,) = scene.submit(1, "hold", gate=str(shut))
+    scene.ledger.await_begun([id])
+    at_work = scene.pids_of([id])
+    for _ in range(5):
+        newborn = until(lambda: set(worker.children()) - at_work)
+        for pid in newborn:
+            kill(pid)
+        _await_end(worker, newborn)
+    shut.touch()
+    scene.submit(20)
+    scene.check()
+    assert scene.fields_of([id], "result", "attempts") == [["successful", "1"]]
+    assert worker.process.poll() is None
+
+
+def _await_end(worker: Worker, pids: set[int]) -> None:
+    until(lambda: not pids & set(worker.children()), what="the killed are gone")
 
 
 # Rows 2 and 3
@@ -135,6 +160,7 @@ HOW = pytest.mark.parametrize("anew", [False, True], ids=["elsewhere", "anew"])
 WHERE = {False: "on a worker that was there", True: "on a worker started after it on the same machine"}
 
 
+@kinds(*FLEET)
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 @HOW
@@ -144,6 +170,7 @@ def test_row_02_a_killed_supervisor_with_100_running_tasks(scene, by_library, sh
     assert again[-1] <= RECOVERY
 
 
+@kinds(*FLEET)
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 @HOW
@@ -153,6 +180,7 @@ def test_row_03_a_killed_tree_with_100_running_tasks(scene, by_library, shut, fi
     assert again[-1] <= RECOVERY
 
 
+@kinds(*EACH, MIXED, quick=[MIXED])
 def test_row_02_a_killed_supervisors_runs_begin_again_on_its_successor(scene, by_library, shut):
     again = a_killed_workers_runs_begin_again(scene, by_library, shut, 4, whole=False, anew=True)
     assert again[-1] <= RECOVERY
@@ -188,6 +216,7 @@ def _moved_under(scene: Scene, victim: Worker, make: Make) -> str:
     raise AssertionError("the worker was never met in its idle wait")
 
 
+@kinds(*FLEET)
 @pytest.mark.slow
 def test_row_04_killed_between_the_idle_wait_and_its_claim(scene, by_library, figure):
     again = an_id_moved_by_a_wait_of_a_worker_that_dies_is_adopted(scene, by_library)
@@ -218,6 +247,7 @@ def a_run_whose_end_never_reached_redis_runs_twice_and_ends_once(
     return again
 
 
+@kinds(*EACH, MIXED)
 @pytest.mark.slow
 def test_row_05_killed_after_the_side_effect(start_line, scene, by_library, redis_url, endings, shut, figure):
     again = a_run_whose_end_never_reached_redis_runs_twice_and_ends_once(
@@ -230,10 +260,12 @@ def test_row_05_killed_after_the_side_effect(start_line, scene, by_library, redi
 # Row 28: the same with tasks that two plain commands made
 
 
+@kinds(PYTHON, ISOLATED)
 def test_row_28_by_hand_a_killed_child(scene, by_hand, shut):
     assert a_killed_child_is_seen_and_its_run_fails_naming_the_signal(scene, by_hand, shut) < SEEN
 
 
+@kinds(*FLEET)
 @pytest.mark.slow
 @pytest.mark.parametrize("whole", [False, True], ids=["supervisor", "tree"])
 def test_row_28_by_hand_a_killed_worker(scene, by_hand, shut, whole):
@@ -241,11 +273,13 @@ def test_row_28_by_hand_a_killed_worker(scene, by_hand, shut, whole):
     assert again[-1] <= RECOVERY
 
 
+@kinds(*FLEET)
 @pytest.mark.slow
 def test_row_28_by_hand_killed_between_the_idle_wait_and_its_claim(scene, by_hand):
     assert an_id_moved_by_a_wait_of_a_worker_that_dies_is_adopted(scene, by_hand) <= RECOVERY
 
 
+@kinds(*FLEET)
 @pytest.mark.slow
 def test_row_28_by_hand_killed_after_the_side_effect(start_line, scene, by_hand, redis_url, endings, shut):
     again = a_run_whose_end_never_reached_redis_runs_twice_and_ends_once(
@@ -257,13 +291,15 @@ def test_row_28_by_hand_killed_after_the_side_effect(start_line, scene, by_hand,
 # Row 7
 
 
+@kinds(PYTHON, NODE, quick=[NODE])
 def test_row_07_a_killed_fork_server_is_there_again_and_its_runs_are_not_blamed(scene, shut, figure):
     worker = scene.worker(children=2)
     ids = scene.submit(2, "hold", gate=str(shut))
     scene.ledger.await_begun(ids)
-    children, at = set(worker.children()), time.monotonic()
-    kill(worker.fork_servers()[0])
-    until(lambda: len(set(worker.children()) - children) == len(children), what="there are children again")
+    children, (killed,), at = len(worker.children()), worker.fork_servers(), time.monotonic()
+    kill(killed)
+    until(lambda: set(worker.fork_servers()) - {killed}, what="there is a fork server again")
+    until(lambda: len(worker.children()) == children, what="there are as many children again")
     back = time.monotonic() - at
     shut.touch()
     scene.check()
@@ -272,6 +308,7 @@ def test_row_07_a_killed_fork_server_is_there_again_and_its_runs_are_not_blamed(
     assert back < SEEN
 
 
+@kinds(PYTHON)
 @pytest.mark.slow
 def test_row_07_a_fork_server_that_hangs_is_replaced_when_it_is_needed(scene, shut, figure):
     worker = scene.worker(children=2)
@@ -281,7 +318,7 @@ def test_row_07_a_fork_server_that_hangs_is_replaced_when_it_is_needed(scene, sh
     kill(hanging, signal.SIGSTOP)
     at = time.monotonic()
     try:
-        kill(_pid_of(scene, ids[0]))
+        kill(*scene.pids_of(ids[:1]))
         more = scene.submit(4)
         shut.touch()
         scene.world.all_ended([*ids, *more])
@@ -292,9 +329,29 @@ def test_row_07_a_fork_server_that_hangs_is_replaced_when_it_is_needed(scene, sh
     scene.check()
 
 
+@kinds(NODE)
+@pytest.mark.slow
+def test_row_07_a_host_that_hangs_is_replaced_when_a_run_in_it_must_end(scene, shut, figure):
+    """Nothing is wrong with a host in which nothing has to happen; so it is found by the first cancel or limit."""
+    worker = scene.worker(children=3)
+    late = scene.submit_one("hold", {"time_limit": 1.0}, gate=str(shut))
+    beside = scene.submit(2, "hold", gate=str(shut))
+    scene.ledger.await_begun([late, *beside])
+    (hanging,), at = worker.fork_servers(), time.monotonic()
+    kill(hanging, signal.SIGSTOP)
+    scene.ledger.await_begun(beside, times=2)
+    figure(f"the neighbours run again {time.monotonic() - at:.2f} s after their host hung, a limit of 1 s included")
+    shut.touch()
+    scene.check()
+    assert scene.world.task(late)["error-code"] == "time-limit"
+    assert scene.fields_of(beside, "result", "attempts", "lost") == [["successful", "1", None]] * 2
+    assert worker.process.poll() is None
+
+
 # Row 8
 
 
+@kinds(*EACH, MIXED)
 @pytest.mark.slow
 @pytest.mark.timeout(150)
 def test_row_08_poison_fails_after_three_losses_and_its_neighbours_end_well(scene, figure, rng):
@@ -326,6 +383,7 @@ def _replace_dead(scene: Scene) -> None:
 # Row 9
 
 
+@kinds(PYTHON, ISOLATED)
 @pytest.mark.parametrize("how", ENDS)
 def test_row_09_a_run_that_ends_its_process_is_never_successful(scene, how, rng: random.Random):
     worker = scene.worker(children=2)
@@ -341,15 +399,35 @@ def test_row_09_a_run_that_ends_its_process_is_never_successful(scene, how, rng:
     assert worker.process.poll() is None
 
 
+@kinds(NODE, quick=[NODE])
+@pytest.mark.parametrize("how", ENDS)
+def test_row_09_a_run_that_ends_the_process_it_shares_is_found(scene, how, shut):
+    """Whoever says that it leaves is blamed at once. Else the runs go on one by one, and the next fall tells."""
+    worker = scene.worker(children=4)
+    beside = scene.submit(3, "hold", gate=str(shut))
+    scene.ledger.await_begun(beside)
+    (it,) = scene.submit(1, "ends", how=how)
+    task = scene.world.ended(it)
+    shut.touch()
+    ids = [*beside, *scene.submit(20)]
+    scene.check()
+    assert task["error-code"] == "exited"
+    if how in TELLING:
+        assert scene.attempts([it, *ids]) == {"1": len(ids) + 1}
+    assert scene.fields_of(ids, "result", "lost") == [["successful", None]] * len(ids)
+    assert worker.process.poll() is None
+
+
 # Row 10
 
 
+@kinds(*EACH, MIXED)
 @pytest.mark.slow
 def test_row_10_a_worker_stopped_past_its_lease_ends_its_old_runs(scene, shut, figure, endings):
     stopped = scene.worker(children=2)
     ids = scene.submit(2, "hold", gate=str(shut))
     scene.ledger.await_begun(ids)
-    children = set(stopped.children())
+    processes = scene.pids_of(ids)
     at = time.monotonic()
     os.kill(stopped.pid, signal.SIGSTOP)  # the supervisor alone: its children go on running
     try:
@@ -357,7 +435,7 @@ def test_row_10_a_worker_stopped_past_its_lease_ends_its_old_runs(scene, shut, f
         scene.ledger.await_begun(ids, times=2)
     finally:
         os.kill(stopped.pid, signal.SIGCONT)
-    until(lambda: not children & set(stopped.tree()), 5, "the runs that were taken away are ended")
+    until(lambda: not processes & set(stopped.tree()), 5, "the runs that were taken away are ended")
     shut.touch()
     scene.check()
     figure(f"run again elsewhere: {spread(scene.run_again_after(ids, at))}; the stopped worker ended its own")

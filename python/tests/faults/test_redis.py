@@ -12,6 +12,7 @@ import redis
 from doshit import ServerError, TaskVanished
 from doshit.server import EmbeddedServer
 from faults.harness import Scene
+from faults.kinds import EACH, FLEET, MIXED, NODE, PYTHON, USUAL, kinds
 from faults.line import Line
 from faults.test_network import Waiting
 from servers import Engine
@@ -94,6 +95,7 @@ def away(server: EmbeddedServer, seconds: float) -> float:
     return time.monotonic()
 
 
+@kinds(*FLEET)
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("seconds", [4, 60])
@@ -122,6 +124,7 @@ def test_row_19_killed_under_load_and_away(own_server, make_scene, tmp_path, fig
     figure(f"away for {seconds} s: {len(scene.accepted)} accepted, 0 lost, 0 run twice, next run {resumed:.2f} s after")
 
 
+@kinds(*EACH)
 @pytest.mark.slow
 def test_row_19_comes_back_empty(start_server, make_scene, tmp_path):
     """Without a log on disk: waiters are told, the worker serves on, what runs is ended."""
@@ -194,6 +197,7 @@ def serves_again(scene: Scene) -> float:
     return time.monotonic() - at
 
 
+@kinds(PYTHON)
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_row_20_a_planned_failover_behind_one_address(pair, make_scene, tmp_path, figure):
@@ -214,6 +218,7 @@ def test_row_20_a_planned_failover_behind_one_address(pair, make_scene, tmp_path
     assert back < FETCHING_AGAIN
 
 
+@kinds(PYTHON)
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_row_20_a_failover_by_sentinels(start_node, make_scene, tmp_path, figure):
@@ -236,6 +241,7 @@ def test_row_20_a_failover_by_sentinels(start_node, make_scene, tmp_path, figure
     assert back < FETCHING_AGAIN
 
 
+@kinds(PYTHON)
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_row_20_a_promotion_with_lag_strands_nothing_that_is_left(pair, make_scene, tmp_path, figure):
@@ -289,6 +295,7 @@ def test_row_21_a_full_server_refuses_new_tasks_clearly_and_recovers_alone(own_s
 # Row 22
 
 
+@kinds(*USUAL, MIXED, quick=[NODE])
 def test_row_22_scripts_forgotten_again_and_again(scene, rng):
     worker = scene.worker(children=2)
     ids = []
@@ -328,6 +335,7 @@ def test_row_23_a_key_deleted_under_load_loses_nothing(scene, which, tmp_path, r
     assert worker.process.poll() is None
 
 
+@kinds(*EACH)
 @pytest.mark.slow
 def test_row_23_flushed_under_load_it_serves_on(scene):
     worker = scene.worker(children=2)

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from faults.harness import Scene
+from faults.kinds import EACH, FLEET, MIXED, kinds
 from worker.test_stops import (
     test_a_run_longer_than_the_grace_goes_back_to_the_front_and_is_no_loss as test_row_12_longer_than_the_grace,
 )
@@ -40,6 +41,7 @@ __all__ = [
 IDLE_END = 2.0
 
 
+@kinds(*EACH)
 def test_row_12_an_idle_worker_ends_within_two_seconds(scene, figure, rng):
     taken = []
     for _ in range(3):
@@ -55,6 +57,7 @@ def test_row_12_an_idle_worker_ends_within_two_seconds(scene, figure, rng):
     assert max(taken) < IDLE_END
 
 
+@kinds(*EACH)
 def test_row_12_a_stopped_worker_with_a_run_that_ignores_signals_hands_it_back(scene):
     worker = scene.worker(children=2, grace=0.5)
     (id,) = scene.submit(1, "deaf", how="catches everything", seconds=3.0)
@@ -82,6 +85,7 @@ def storm(worker: Worker, rng: random.Random) -> None:
     assert worker.wait() in (0, -signal.SIGTERM, -signal.SIGINT)
 
 
+@kinds(*EACH, MIXED, quick=[MIXED])
 def test_row_12_a_storm_of_signals_leaves_no_process_and_loses_no_id(scene, rng):
     worker = scene.worker(children=3)
     ids = scene.submit(300, seconds=0.01)
@@ -94,6 +98,7 @@ def test_row_12_a_storm_of_signals_leaves_no_process_and_loses_no_id(scene, rng)
     assert scene.losses(ids) == 0
 
 
+@kinds(*EACH, MIXED)
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_row_13_twenty_rolling_restarts_under_load_lose_and_repeat_nothing(scene, rng, figure):
@@ -112,6 +117,7 @@ def test_row_13_twenty_rolling_restarts_under_load_lose_and_repeat_nothing(scene
     figure(f"{len(ids)} tasks under 20 restarts: each ran once, no loss counted")
 
 
+@kinds(*FLEET, quick=[MIXED])
 def test_row_13_three_rolling_restarts_under_load(scene: Scene, rng: random.Random):
     workers = [scene.worker(children=2), scene.worker(children=2)]
     ids = scene.submit(600, seconds=0.005)

@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from doshit.server import EmbeddedServer
-from worker.workers import TASKS, Gate, Ledger, Worker, World, command, until
+from worker.workers import TASKS, Gate, Ledger, Worker, World, until
 
 
 @pytest.fixture
@@ -18,7 +18,15 @@ def world(plain: "redis.Redis", prefix: str) -> World:
 
 
 @pytest.fixture
-def start_worker(redis_url: str, prefix: str, tmp_path: Path) -> Iterator[Callable[..., Worker]]:
+def next_kind() -> Callable[[], type[Worker]]:
+    """Of which kind the next worker is; the fault suite has more."""
+    return lambda: Worker
+
+
+@pytest.fixture
+def start_worker(
+    redis_url: str, prefix: str, tmp_path: Path, next_kind: Callable[[], type[Worker]]
+) -> Iterator[Callable[..., Worker]]:
     """Starts a worker and waits until its name is in {app}:workers: start_worker("default", children=2, grace=1.0)."""
     with ExitStack() as stack:
         count = 0
@@ -29,8 +37,9 @@ def start_worker(redis_url: str, prefix: str, tmp_path: Path) -> Iterator[Callab
         ) -> Worker:  # fmt: skip
             nonlocal count
             count += 1
-            words = command(target, url, prefix, queues or ("default",), children, **more)
-            worker = Worker(tmp_path / f"worker-{count}.log", words, cwd)
+            kind = next_kind()
+            words = kind.words(target, url, prefix, queues or ("default",), children, **more)
+            worker = kind(tmp_path / f"worker-{count}.log", words, cwd)
             stack.callback(worker.end)
             if ready:
                 await_ready(worker, url, prefix)

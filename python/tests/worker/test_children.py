@@ -77,16 +77,25 @@ def test_a_death_among_many_short_runs_takes_only_its_own(start_worker, world, c
 
 def test_children_killed_from_outside_are_replaced_under_load(start_worker, world, ledger):
     worker = start_worker(children=3)
-    ids = world.push_all(count_tasks(ledger, range(3000)))
+    ids = world.push_all(count_tasks(ledger, range(3000), "count_slowly"))
     for round in range(20):
         ledger.await_lines(50 * round + 1)
-        kill(until(worker.children)[0])
+        kill(until(lambda: at_work(worker, ledger)).pop())
     world.all_ended(ids)
     failed = [reason for result, reason in world.fields(ids, "result", "error-reason") if result == "failed"]
     assert len(failed) <= 20
     assert all("SIGKILL" in reason for reason in failed)
     assert len(ledger.runs()) == len(set(ledger.runs()))
     world.at_rest()
+
+
+def at_work(worker, ledger):
+    """The processes that have run something: one that is killed while it is born says that it cannot be."""
+    return set(worker.children()) & {int(line.split(" ")[1]) for line in ledger.lines()}
+
+
+def await_others(worker, ledger, before):
+    until(lambda: at_work(worker, ledger) - before, what="one that was born since then has run something")
 
 
 def kill(pid):
@@ -98,10 +107,12 @@ def kill(pid):
 
 def test_a_fork_server_killed_again_and_again_costs_no_task(start_worker, world, ledger):
     worker = start_worker(children=2)
-    ids = world.push_all(count_tasks(ledger, range(2000)))
-    for round in range(5):
-        ledger.await_lines(50 * round + 1)
-        kill(until(worker.fork_servers)[0])
+    ids = world.push_all(count_tasks(ledger, range(2000), "count_slowly"))
+    before: set[int] = set()
+    for _ in range(5):
+        await_others(worker, ledger, before)
+        before = set(worker.children())
+        kill(worker.fork_servers()[0])
     world.all_ended(ids)
     assert world.fields(ids, "result", "lost") == [["successful", None]] * len(ids)
     world.at_rest()

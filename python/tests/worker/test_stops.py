@@ -11,7 +11,7 @@ from worker.workers import count_tasks, until
 def test_an_idle_worker_ends_promptly_takes_its_name_away_and_fetches_nothing_more(start_worker, world):
     worker = start_worker("first", "second", children=2)
     (id,) = world.workers()
-    until(lambda: len(worker.children()) == 3)  # two, and the one for async functions
+    until(lambda: worker.is_whole(2))
     worker.signal(signal.SIGTERM)
     assert worker.wait(4) == 0
     world.push("it", "pid", queue="first")

@@ -66,6 +66,14 @@ def command_line(pid: int) -> str:
 class Worker:
     """One `doshit worker`. With settings beyond the command line: the same, through its entry in Python."""
 
+    memory_more = 24 << 20
+    """Bytes that its lasting processes may add while it serves."""
+
+    @classmethod
+    def words(cls, target: str, url: str, prefix: str, queues: Sequence[str], children: int, **more: Any) -> list[str]:
+        """Its command line."""
+        return command(target, url, prefix, queues, children, **more)
+
     def __init__(self, log: Path, command: Sequence[str], cwd: Path | None = None) -> None:
         self._mark = uuid.uuid4().hex
         self._log = log
@@ -98,6 +106,14 @@ class Worker:
         """The children that run tasks."""
         servers = self.fork_servers()
         return [pid for pid in self.tree() if self._parent(pid) in servers]
+
+    def lasting(self) -> list[int]:
+        """The processes that are there as long as it is."""
+        return [self.pid, *self.fork_servers()]
+
+    def is_whole(self, children: int) -> bool:
+        """Are all of its processes born? One more than it was told: async functions share one."""
+        return len(self.children()) > children
 
     @staticmethod
     def _parent(pid: int) -> int:

@@ -69,7 +69,7 @@ export class Engine {
 
   constructor(private readonly parts: EngineParts) {
     const { redis, keys, settings, executor, log } = parts;
-    const transport = new Transport(redis, { prefix: keys.prefix, forever: true });
+    const transport = new Transport(redis, { prefix: keys.prefix, name: 'doshit-worker', forever: true });
     const worker = () => this.#membership.id;
     this.#session = new Session(transport, log);
     this.#policies = new Policies(settings);

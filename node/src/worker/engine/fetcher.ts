@@ -153,7 +153,11 @@ export class Fetcher {
 
   #unblock(wait: Wait): void {
     const command = wait.unblock();
-    if (command !== undefined) this.session.commands([command]).catch(() => {});
+    if (command === undefined) return;
+    this.session.commands([command]).then(
+      ([ended]) => ended === 1 || wait.missed(),
+      () => {},
+    );
   }
 
   /** Does a wait still have an id to bring? */

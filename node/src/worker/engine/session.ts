@@ -1,13 +1,13 @@
 /**
  * Sends calls until they are answered, and counts those under way. Decides nothing of tasks.
  *
- * A call whose connection is lost is sent again on the next one (transport). Here is added what a worker has to sit
+ * A call whose connection is lost is sent again on the next one (transport), in order, for a claim that came after a later
+ * one would be taken for its repetition. Here is added what a worker has to sit
  * out and a client would rather hear of: a server that cannot write to its disk, or is busy with somebody's script.
  */
 
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Arg, Call } from '../../commands/index.js';
-import type { Transport } from '../../transport/index.js';
+import { Pauses, type Transport } from '../../transport/index.js';
 import type { Log } from './log.js';
 
 const SITS_OUT = /\b(BUSY|MISCONF|NOREPLICAS|UNBLOCKED)\b/;
@@ -19,6 +19,7 @@ export class Session {
   /** How many calls have no answer yet. */
   inFlight = 0;
   closed = false;
+  readonly #pauses = new Pauses();
   #complainAt = 0;
 
   constructor(
@@ -44,6 +45,7 @@ export class Session {
   async #persist<T>(send: () => Promise<T>): Promise<T> {
     this.inFlight += 1;
     try {
+      if (this.#pauses.over !== undefined) await this.#pauses.over;
       for (;;) {
         try {
           return await send();
@@ -51,7 +53,7 @@ export class Session {
           if (this.closed || !SITS_OUT.test((error as Error).message)) throw error;
           this.#complain((error as Error).message);
         }
-        await pause(RETRY_AFTER);
+        await this.#pauses.wait(RETRY_AFTER / 1000);
       }
     } finally {
       this.inFlight -= 1;

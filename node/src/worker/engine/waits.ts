@@ -59,6 +59,11 @@ export class Wait {
     return ['CLIENT', 'UNBLOCK', this.#clientId];
   }
 
+  /** The command to unblock met no wait: it overtook it, perhaps, and has to be sent again. */
+  missed(): void {
+    this.#unblocking = false;
+  }
+
   async #wait(): Promise<void> {
     let id: unknown = null;
     try {

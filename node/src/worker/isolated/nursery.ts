@@ -6,6 +6,7 @@ import { Lone, type LoneEars } from './lone.js';
 
 const TRIES = 3; // processes in a row that cannot start, until the worker gives up
 const PAUSE = 100; // ms until the next after one that could not; twice as long each time
+const PAUSE_MOST = 5000; // ms
 const RUNS_MOST = 2 ** 30; // jobs of one process, whose gate counts them in 32 bits
 
 /** size: how many processes; recycleRuns: jobs after which one is replaced; undefined: never. */
@@ -74,7 +75,8 @@ export class Nursery {
       return;
     }
     this.#failed += 1;
-    if (this.#failed >= TRIES) {
+    // While there is one that serves, it is no fault of the target: somebody kills them, or memory is short.
+    if (this.#failed >= TRIES && ![...this.lones].some(({ isReady }) => isReady)) {
       this.onGivenUp(`a process of its own for a run cannot be started: ${why}`);
       return;
     }
@@ -84,7 +86,7 @@ export class Nursery {
         this.#pause = undefined;
         this.#fill();
       },
-      PAUSE * 2 ** this.#failed,
+      Math.min(PAUSE * 2 ** this.#failed, PAUSE_MOST),
     );
   }
 
