@@ -123,6 +123,19 @@ test('process.exit in a handler ends its run with the code named, whatever the c
   assert.equal(await neighbour.result({ timeout: 20 }), 1);
 });
 
+test('the process that a run has ended is followed at once, however often that happens', async () => {
+  const app = newApp(server);
+  await serve(server, app, SOURCE);
+  const took: number[] = [];
+  for (let n = 0; n < 7; n++) {
+    const start = performance.now();
+    await failureOf(await app.enqueue('leave', { code: 3 }));
+    took.push(performance.now() - start);
+  }
+  // What a process costs to start is not known here, but the first ones have shown it.
+  assert.ok(Math.min(...took.slice(5)) < 5 * Math.max(...took.slice(0, 3)), `${took}`);
+});
+
 test('what a run prints is kept with it', async () => {
   const app = newApp(server);
   await serve(server, app, SOURCE);

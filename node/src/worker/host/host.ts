@@ -153,17 +153,18 @@ export class Host implements Executor {
     this.#child = undefined;
     this.#isReady = false;
     this.#isJudging = false;
-    this.#tellFall(how);
+    const isBlamed = this.#tellFall(how);
     if (this.#isStopping) return;
     const cause = this.#broken?.text ?? how;
     if (this.#onOpen !== undefined) {
       this.#onOpen(new CannotStart(cause, this.#broken?.usage === true));
       return;
     }
-    this.#follow(wasReady, cause);
+    this.#follow(wasReady, isBlamed, cause);
   }
 
-  #tellFall(how: string): void {
+  // Was it the doing of a run?
+  #tellFall(how: string): boolean {
     const culprit = this.#culprit;
     this.#culprit = undefined;
     const jobs = [...this.#jobs.values()];
@@ -173,12 +174,13 @@ export class Host implements Executor {
     if (blamed !== undefined) this.#hearer.died(blamed, culprit!.how);
     else if (jobs.length > 0) this.log('warning', `the process of the handlers has ended: ${culprit?.how ?? how}`);
     if (neighbours.length > 0) this.#hearer.interrupted(neighbours, blamed === undefined);
+    return blamed !== undefined;
   }
 
-  // The next one comes at once, later if they fall one after another.
-  #follow(wasReady: boolean, cause: string): void {
+  // The next one comes at once, later if they fall one after another and no run is to blame.
+  #follow(wasReady: boolean, isBlamed: boolean, cause: string): void {
     const lived = performance.now() - this.#bornAt;
-    this.#fallen = wasReady && lived >= SHORT ? 0 : this.#fallen + 1;
+    this.#fallen = wasReady && (isBlamed || lived >= SHORT) ? 0 : this.#fallen + 1;
     if (!wasReady && this.#fallen >= TRIES) {
       this.#hearer.broken(`the process of the handlers cannot be started: ${cause}`);
       return;
