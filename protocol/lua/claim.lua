@@ -34,18 +34,22 @@ local mark = worker .. '/' .. ARGV[3] .. '.'   -- what the claims of this call b
 local is_repeated = me[1] and request <= count(me[1])
 local cutoffs_key = app .. 'cutoffs'
 
--- Most tasks have these fields and no others; then nothing else need be read of them. False: look closer.
+-- Most tasks have these fields and no others; then nothing else need be read of them. False: look closer. Args over the cap
+-- are found out by reading them, so they count as read.
 local function read_plain(key)
-  local task = redis.call('HMGET', key, 'function', 'args', 'state', 'queue', 'pending-created', 'reply-to')
-  local fn, state = task[1], task[3]
-  if not fn or #fn > NAME_BYTES or (state and state ~= 'pending') then return false end
-  local known = 1 + (task[2] and 1 or 0) + (state and 1 or 0) + (task[4] and 1 or 0) + (task[5] and 1 or 0) + (task[6] and 1 or 0)
+  local task = redis.pcall('HMGET', key, 'function', 'args', 'state', 'queue', 'pending-created', 'reply-to')
+  local fn, args, state = task[1], task[2], task[3]
+  if args and #args > args_cap then bytes_left = bytes_left - #args end
+  if not fn or #fn > NAME_BYTES or (state and state ~= 'pending') or (args and #args > args_cap) then return false end
+  local known = 1 + (args and 1 or 0) + (state and 1 or 0) + (task[4] and 1 or 0) + (task[5] and 1 or 0) + (task[6] and 1 or 0)
   return redis.call('HLEN', key) == known and task
 end
 
-local function write_taken(key, queue, claim, attempts)
+-- stands: the queue that its hash names already; submit has written it.
+local function write_taken(key, queue, claim, attempts, stands)
   redis.call('HSET', key, 'state', 'executing', 'worker', worker, 'claim', claim, 'executing-created', now_text(),
-    'queue', queue, 'attempts', attempts)
+    'attempts', attempts)
+  if stands ~= queue then redis.call('HSET', key, 'queue', queue) end
   redis.call('PERSIST', key)
 end
 
@@ -60,13 +64,11 @@ end
 local function take_moved(queue, id)
   local key, executing = task_key(id), executing_key(queue)
   if #id > NAME_BYTES or not is_simple(queue) or redis.pcall('LLEN', pending_key(queue)) ~= 0 then return nil end
-  local place, size = redis.pcall('LPOS', executing, id), redis.pcall('HSTRLEN', key, 'args')
-  if type(place) ~= 'number' or is_error(size) or size > args_cap then return nil end
-  local task = read_plain(key)
-  if not task then return nil end
+  local place, task = redis.pcall('LPOS', executing, id), read_plain(key)
+  if type(place) ~= 'number' or not task then return nil end
   local claim = mark .. '1'
   redis.call('HSET', worker_key(worker), 'request', ARGV[3])
-  write_taken(key, queue, claim, '1')
+  write_taken(key, queue, claim, '1', task[4])
   redis.call('HSET', held, id, claim .. ' ' .. queue)
   return {'claimed', 1, {{id, queue, claim, task[1], task[2] or '', '1', '0'}}, {}}
 end
@@ -213,12 +215,12 @@ local function look(queue, id, moved)
   seen[id] = true
   if #id > NAME_BYTES then return decide('quarantine', id, queue, moved) end
   local key = task_key(id)
+  local plain = not scheduled_any[queue] and read_plain(key)
+  if plain and not is_cut(queue, plain[1], plain[5]) then
+    return take(plain, id, queue, plain[2] and #plain[2] or 0, moved, true)
+  end
   local size = redis.pcall('HSTRLEN', key, 'args')
   if is_error(size) then return decide('quarantine', id, queue, moved) end
-  if size <= args_cap and not scheduled_any[queue] then
-    local task = read_plain(key)
-    if task and not is_cut(queue, task[1], task[5]) then return take(task, id, queue, size, moved, true) end
-  end
   local task = redis.call('HMGET', key, 'function', 'state', 'worker', 'claim', 'attempts', 'lost', 'result-ttl', 'expires',
     'time-limit', 'memory-limit', 'retries', 'retry-delay', 'retry-backoff', 'reply-to', 'traceparent',
     size <= args_cap and 'args' or 'state', 'result', 'username', 'retried', 'cancelled-created', 'pending-created')
@@ -352,7 +354,7 @@ for n = 1, #takes do
   local task, id, queue = takes[n], take_ids[n], take_queues[n]
   local key, claim = task_key(id), mark .. n
   if take_plain[n] then
-    write_taken(key, queue, claim, '1')
+    write_taken(key, queue, claim, '1', task[4])
     tasks[n] = {id, queue, claim, task[1], task[2] or '', '1', '0'}
   else
     local attempts = task[5] and text(count(task[5]) + 1) or '1'

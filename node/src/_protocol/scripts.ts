@@ -344,7 +344,7 @@ return words
 `,
   },
   claim: {
-    sha: '158979b4aa8dbc33ca3e83d68c3ca77fd2ca5d83',
+    sha: '222927760ccc909c5424935f28cebb4bcfdb45d7',
     source: `-- claim: pending -> executing. Moves up to n ids to executing and takes them for one worker, in one step.
 -- Parts: base time count
 ${base}${time}${count}-- ARGV: now, worker, request, limit, bytes (of args a call), args-cap (bytes of one task's args),
@@ -381,18 +381,22 @@ local mark = worker .. '/' .. ARGV[3] .. '.'   -- what the claims of this call b
 local is_repeated = me[1] and request <= count(me[1])
 local cutoffs_key = app .. 'cutoffs'
 
--- Most tasks have these fields and no others; then nothing else need be read of them. False: look closer.
+-- Most tasks have these fields and no others; then nothing else need be read of them. False: look closer. Args over the cap
+-- are found out by reading them, so they count as read.
 local function read_plain(key)
-  local task = redis.call('HMGET', key, 'function', 'args', 'state', 'queue', 'pending-created', 'reply-to')
-  local fn, state = task[1], task[3]
-  if not fn or #fn > NAME_BYTES or (state and state ~= 'pending') then return false end
-  local known = 1 + (task[2] and 1 or 0) + (state and 1 or 0) + (task[4] and 1 or 0) + (task[5] and 1 or 0) + (task[6] and 1 or 0)
+  local task = redis.pcall('HMGET', key, 'function', 'args', 'state', 'queue', 'pending-created', 'reply-to')
+  local fn, args, state = task[1], task[2], task[3]
+  if args and #args > args_cap then bytes_left = bytes_left - #args end
+  if not fn or #fn > NAME_BYTES or (state and state ~= 'pending') or (args and #args > args_cap) then return false end
+  local known = 1 + (args and 1 or 0) + (state and 1 or 0) + (task[4] and 1 or 0) + (task[5] and 1 or 0) + (task[6] and 1 or 0)
   return redis.call('HLEN', key) == known and task
 end
 
-local function write_taken(key, queue, claim, attempts)
+-- stands: the queue that its hash names already; submit has written it.
+local function write_taken(key, queue, claim, attempts, stands)
   redis.call('HSET', key, 'state', 'executing', 'worker', worker, 'claim', claim, 'executing-created', now_text(),
-    'queue', queue, 'attempts', attempts)
+    'attempts', attempts)
+  if stands ~= queue then redis.call('HSET', key, 'queue', queue) end
   redis.call('PERSIST', key)
 end
 
@@ -407,13 +411,11 @@ end
 local function take_moved(queue, id)
   local key, executing = task_key(id), executing_key(queue)
   if #id > NAME_BYTES or not is_simple(queue) or redis.pcall('LLEN', pending_key(queue)) ~= 0 then return nil end
-  local place, size = redis.pcall('LPOS', executing, id), redis.pcall('HSTRLEN', key, 'args')
-  if type(place) ~= 'number' or is_error(size) or size > args_cap then return nil end
-  local task = read_plain(key)
-  if not task then return nil end
+  local place, task = redis.pcall('LPOS', executing, id), read_plain(key)
+  if type(place) ~= 'number' or not task then return nil end
   local claim = mark .. '1'
   redis.call('HSET', worker_key(worker), 'request', ARGV[3])
-  write_taken(key, queue, claim, '1')
+  write_taken(key, queue, claim, '1', task[4])
   redis.call('HSET', held, id, claim .. ' ' .. queue)
   return {'claimed', 1, {{id, queue, claim, task[1], task[2] or '', '1', '0'}}, {}}
 end
@@ -560,12 +562,12 @@ local function look(queue, id, moved)
   seen[id] = true
   if #id > NAME_BYTES then return decide('quarantine', id, queue, moved) end
   local key = task_key(id)
+  local plain = not scheduled_any[queue] and read_plain(key)
+  if plain and not is_cut(queue, plain[1], plain[5]) then
+    return take(plain, id, queue, plain[2] and #plain[2] or 0, moved, true)
+  end
   local size = redis.pcall('HSTRLEN', key, 'args')
   if is_error(size) then return decide('quarantine', id, queue, moved) end
-  if size <= args_cap and not scheduled_any[queue] then
-    local task = read_plain(key)
-    if task and not is_cut(queue, task[1], task[5]) then return take(task, id, queue, size, moved, true) end
-  end
   local task = redis.call('HMGET', key, 'function', 'state', 'worker', 'claim', 'attempts', 'lost', 'result-ttl', 'expires',
     'time-limit', 'memory-limit', 'retries', 'retry-delay', 'retry-backoff', 'reply-to', 'traceparent',
     size <= args_cap and 'args' or 'state', 'result', 'username', 'retried', 'cancelled-created', 'pending-created')
@@ -699,7 +701,7 @@ for n = 1, #takes do
   local task, id, queue = takes[n], take_ids[n], take_queues[n]
   local key, claim = task_key(id), mark .. n
   if take_plain[n] then
-    write_taken(key, queue, claim, '1')
+    write_taken(key, queue, claim, '1', task[4])
     tasks[n] = {id, queue, claim, task[1], task[2] or '', '1', '0'}
   else
     local attempts = task[5] and text(count(task[5]) + 1) or '1'
@@ -762,7 +764,7 @@ return words
 `,
   },
   finish: {
-    sha: '733ca9c9a21de1b2f4e21afd5fbbec4e6320a076',
+    sha: '67f60ec8f9fe43c0f9ca8a662339289f920a99fb',
     source: `-- finish: executing -> finished. Writes the ends of many runs; each is fenced by its claim.
 -- Parts: base time numbers calls held ending
 ${base}${time}${numbers}${calls}${held}${ending}-- ARGV: now, worker, result-ttl, failed-ttl (seconds), then for each run: id, claim, count of fields,
@@ -795,7 +797,7 @@ for i = 1, #ids do
   if holds[i] and not done[id] then claimed, queue = parse_held(holds[i]) end
   if claimed == claim then
     local stands = standing(task, claim)
-    done[id] = true
+    done[id] = queue
     gone[#gone + 1] = id
     ends[#ends + 1] = {i, queue, stands, task[3], task[4]}
     words[i] = (stands == 'mine' or stands == 'gone') and 'finished' or 'stale'
@@ -805,10 +807,24 @@ for i = 1, #ids do
 end
 if #ends == 0 then return words end
 
+-- Runs end about in the order in which they were claimed, so most of their entries stand at the right end of the list: all
+-- of these go by one call, where each alone costs one.
+local unlisted = {}
+local function take_off_the_end(queue)
+  local list = executing_key(queue)
+  local tail, count = redis.pcall('LRANGE', list, -#ends, -1), 0
+  while done[tail[#tail - count]] == queue and not unlisted[tail[#tail - count]] do
+    unlisted[tail[#tail - count]] = true
+    count = count + 1
+  end
+  if count > 0 then redis.call('LTRIM', list, 0, -count - 1) end
+end
+
 redis.call('HDEL', held, unpack(gone))  -- the first write, so it lets the rest go on at maxmemory
+if #ends > 1 then take_off_the_end(ends[1][2]) end
 for n = 1, #ends do
   local i, queue, stands, ttl, reply_to = unpack(ends[n], 1, 5)
-  redis.pcall('LREM', executing_key(queue), -1, ids[i])
+  if not unlisted[ids[i]] then redis.pcall('LREM', executing_key(queue), -1, ids[i]) end
   if stands == 'mine' or stands == 'gone' then
     settle(ids[i], queue, ttl, reply_to, kept, unpack(ARGV, from[i], to[i]))
   elseif stands == 'spoilt' then

@@ -1,5 +1,5 @@
 """The live workers of the worker tests, for properties that need one."""
 
-from worker.conftest import endings, start_worker, world
+from worker.conftest import endings, next_kind, start_worker, world
 
-__all__ = ["endings", "start_worker", "world"]
+__all__ = ["endings", "next_kind", "start_worker", "world"]
