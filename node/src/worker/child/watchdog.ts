@@ -83,16 +83,28 @@ function answer(told: Answer): void {
 
 interface Paused {
   readonly params: {
-    readonly callFrames: readonly { readonly url: string; readonly location: { readonly lineNumber: number } }[];
+    readonly callFrames: readonly {
+      readonly location: { readonly scriptId: string; readonly lineNumber: number };
+    }[];
   };
+}
+
+interface Parsed {
+  readonly params: { readonly scriptId: string; readonly url: string };
 }
 
 // The process is killed after this, so the session is never closed.
 function look(last: number): void {
   const session = new Session();
   const timer = setTimeout(() => answer({ who: { isBusy: true, number: last, where: '' } }), PAUSE_WITHIN);
+  // Not every Node tells the file with the frame.
+  const files = new Map<string, string>();
+  session.on('Debugger.scriptParsed', (parsed) => {
+    const { scriptId, url } = (parsed as unknown as Parsed).params;
+    files.set(scriptId, url);
+  });
   session.on('Debugger.paused', (paused) => {
-    const where = placeIn(paused as unknown as Paused);
+    const where = placeIn(paused as unknown as Paused, files);
     const expression = `globalThis[Symbol.for('${ASKED_AS}')]()`;
     session.post('Runtime.evaluate', { expression, returnByValue: true }, (error, told) => {
       clearTimeout(timer);
@@ -105,7 +117,12 @@ function look(last: number): void {
   session.post('Debugger.enable', () => session.post('Debugger.pause'));
 }
 
-function placeIn({ params }: Paused): string {
-  const frame = params.callFrames.find(({ url }) => /^(file:|\/)/.test(url) && !url.includes('/node:'));
-  return frame === undefined ? '' : `${frame.url.replace(/^file:\/\//, '')}:${frame.location.lineNumber + 1}`;
+function placeIn({ params }: Paused, files: ReadonlyMap<string, string>): string {
+  for (const { location } of params.callFrames) {
+    const file = files.get(location.scriptId) ?? '';
+    if (/^(file:|\/)/.test(file) && !file.includes('/node:')) {
+      return `${file.replace(/^file:\/\//, '')}:${location.lineNumber + 1}`;
+    }
+  }
+  return '';
 }
