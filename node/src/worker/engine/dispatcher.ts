@@ -144,14 +144,19 @@ export class Dispatcher {
     if (alone === 0) return this.#sharedRoom();
     const room = this.executor.slots('alone') - this.#count.alone - this.#ready.alone.length;
     if (room <= 0 || shared === 0) return Math.max(0, room);
-    return room + Math.min(this.#sharedLately, this.#sharedRoom());
+    // What is held for the shared one beyond its own counts against it: else it would grow with each claim.
+    const beyond = this.#sharedHeld - this.#most(this.executor.slots('shared'));
+    return Math.max(0, room - Math.max(0, beyond)) + Math.min(this.#sharedLately, this.#sharedRoom());
+  }
+
+  get #sharedHeld(): number {
+    return this.#count.shared + this.#ready.shared.length;
   }
 
   #sharedRoom(): number {
     const slots = this.executor.slots('shared');
-    const held = this.#count.shared + this.#ready.shared.length;
     const isLong = this.executor.free('shared') <= 0 && performance.now() - this.#progressAt.shared >= WORTH;
-    return isLong ? 0 : Math.max(0, this.#most(slots) - held);
+    return isLong ? 0 : Math.max(0, this.#most(slots) - this.#sharedHeld);
   }
 
   #most(slots: number): number {
