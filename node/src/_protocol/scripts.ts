@@ -344,7 +344,7 @@ return words
 `,
   },
   claim: {
-    sha: '222927760ccc909c5424935f28cebb4bcfdb45d7',
+    sha: '1a2f46054a64282ec96f76c84599f2d282b663ff',
     source: `-- claim: pending -> executing. Moves up to n ids to executing and takes them for one worker, in one step.
 -- Parts: base time count
 ${base}${time}${count}-- ARGV: now, worker, request, limit, bytes (of args a call), args-cap (bytes of one task's args),
@@ -616,7 +616,10 @@ end
 for i = 10 + queue_count, #ARGV, 2 do
   local queue, id = ARGV[i], ARGV[i + 1]
   local place = usable_queues[queue] and redis.pcall('LPOS', executing_key(queue), id)
-  if place and not is_error(place) then look(queue, id, true) end
+  -- Not there: recover has adopted it, or somebody deleted the list, and then its task stands nowhere else. So it is looked at
+  -- all the same; an entry too many costs nothing.
+  local is_known = place or (usable_queues[queue] and redis.call('EXISTS', task_key(id)) == 1)
+  if is_known and not is_error(place) then look(queue, id, place and true or false) end
 end
 
 local pops, unparks = {}, {}

@@ -314,10 +314,7 @@ DELETED = ["executing", "held", "workers", "worker", "duties", "queues"]
 
 @pytest.mark.slow
 @pytest.mark.parametrize("which", DELETED)
-def test_row_23_a_key_deleted_under_load_loses_nothing(scene, which, tmp_path, rng, kind, request):
-    if (which, kind) == ("executing", NODE):
-        why = "an id that a wait has moved stands in `executing` alone until its claim: deleted then, it is lost"
-        request.applymarker(pytest.mark.xfail(reason=why, strict=False))
+def test_row_23_a_key_deleted_under_load_loses_nothing(scene, which, tmp_path, rng):
     gate = tmp_path / "open"
     worker = scene.worker(children=3)
     held = scene.submit(1, "hold", gate=str(gate))

@@ -71,8 +71,9 @@ class Claiming:
     def run(self, queues: Sequence[str], moved: Sequence[tuple[str, bytes]], left: Left) -> None:
         self._worker.request = self._request
         for queue, id in moved:
-            if queue in queues and id in self._world.queues[queue].executing:
-                self._look(queue, id, moved=True)
+            stands = id in self._world.queues[queue].executing
+            if queue in queues and (stands or id in self._world.tasks):
+                self._look(queue, id, moved=stands)
         for name in queues:
             place = self._world.queues[name]
             for function in [f for f in place.parked if f in self._worker.functions]:

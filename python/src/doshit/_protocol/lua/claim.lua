@@ -269,7 +269,10 @@ end
 for i = 10 + queue_count, #ARGV, 2 do
   local queue, id = ARGV[i], ARGV[i + 1]
   local place = usable_queues[queue] and redis.pcall('LPOS', executing_key(queue), id)
-  if place and not is_error(place) then look(queue, id, true) end
+  -- Not there: recover has adopted it, or somebody deleted the list, and then its task stands nowhere else. So it is looked at
+  -- all the same; an entry too many costs nothing.
+  local is_known = place or (usable_queues[queue] and redis.call('EXISTS', task_key(id)) == 1)
+  if is_known and not is_error(place) then look(queue, id, place and true or false) end
 end
 
 local pops, unparks = {}, {}
