@@ -40,21 +40,22 @@ for i = 1, #ids do
 end
 if #ends == 0 then return words end
 
+redis.call('HDEL', held, unpack(gone))  -- the first write, so it lets the rest go on at maxmemory
+
 -- Runs end about in the order in which they were claimed, so most of their entries stand at the right end of the list: all
 -- of these go by one call, where each alone costs one.
 local unlisted = {}
-local function take_off_the_end(queue)
-  local list = executing_key(queue)
-  local tail, count = redis.pcall('LRANGE', list, -#ends, -1), 0
-  while done[tail[#tail - count]] == queue and not unlisted[tail[#tail - count]] do
-    unlisted[tail[#tail - count]] = true
+if #ends > 1 then
+  local queue, count = ends[1][2], 0
+  local tail = redis.pcall('LRANGE', executing_key(queue), -#ends, -1)
+  for k = #tail, 1, -1 do
+    if done[tail[k]] ~= queue or unlisted[tail[k]] then break end
+    unlisted[tail[k]] = true
     count = count + 1
   end
-  if count > 0 then redis.call('LTRIM', list, 0, -count - 1) end
+  if count > 0 then redis.call('LTRIM', executing_key(queue), 0, -count - 1) end
 end
 
-redis.call('HDEL', held, unpack(gone))  -- the first write, so it lets the rest go on at maxmemory
-if #ends > 1 then take_off_the_end(ends[1][2]) end
 for n = 1, #ends do
   local i, queue, stands, ttl, reply_to = unpack(ends[n], 1, 5)
   if not unlisted[ids[i]] then redis.pcall('LREM', executing_key(queue), -1, ids[i]) end
