@@ -5,22 +5,15 @@
  * of the rounds, each to the better rival of its own round. `node enqueue.mjs [--quick]`.
  */
 
-import { spawn } from 'node:child_process';
-import { readdirSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import BeeQueue from 'bee-queue';
 import { Queue } from 'bullmq';
-import { Redis } from 'ioredis';
 import { Doshit } from '../../node/dist/index.js';
+import { median, PREFIX, withServer } from './stage.mjs';
 
 const quick = process.argv.includes('--quick');
 const ROUNDS = quick ? 4 : 10;
 const SINGLE = quick ? 500 : 2_000;
 const BULK = quick ? 5_000 : 20_000;
-const PREFIX = 'bench';
 
 /** Each makes `total` tasks of the same call: one after the other, each awaited; and with one call for all. */
 function contestants(path) {
@@ -93,32 +86,6 @@ function report(way, total, { doshit, ...rivals }) {
   }
   const met = median(ratios) >= 1 ? 'met' : 'NOT met';
   console.log(`  ratio to the better rival: ${median(ratios).toFixed(2)} (target >= 1.0, ${met})\n`);
-}
-
-const median = (some) => some.toSorted((a, b) => a - b)[Math.floor(some.length / 2)];
-
-/** A server of this run's own, on a unix socket. It is seen to be our child before anything is written. */
-async function withServer(work) {
-  const folder = await mkdtemp(join(tmpdir(), 'doshit-bench-'));
-  const path = join(folder, 's');
-  const child = spawn(serverBinary(), ['--port', '0', '--unixsocket', path, '--save', '', '--dir', folder], { stdio: 'ignore' });
-  const plain = new Redis({ path, retryStrategy: () => 50, maxRetriesPerRequest: null });
-  plain.on('error', () => {}); // until it has started
-  try {
-    const info = await plain.info('server');
-    if (!info.includes(`process_id:${child.pid}\r\n`)) throw new Error(`the server on ${path} is not ours`);
-    await work(plain, path);
-  } finally {
-    plain.disconnect();
-    child.kill();
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-function serverBinary() {
-  const lib = fileURLToPath(new URL('../../.venv/lib', import.meta.url));
-  const found = readdirSync(lib, { recursive: true }).find((name) => /_binaries\/.*\/valkey-server$/.test(name));
-  return process.env.DOSHIT_TEST_SERVER ?? (found ? join(lib, found) : 'redis-server');
 }
 
 await withServer(async (plain, path) => {

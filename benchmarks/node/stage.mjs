@@ -1,10 +1,7 @@
 /** What the benchmarks of Node workers have in common: a server of their own, and one worker of each kind. */
 
 import { spawn } from 'node:child_process';
-import { readdirSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
@@ -17,29 +14,26 @@ export const NAMES = ['doshit', ...RIVALS];
 export const median = (some) => some.toSorted((a, b) => a - b)[Math.floor(some.length / 2)];
 export const shown = (number) => Math.round(number).toLocaleString('en').padStart(9);
 
-/** A server of this run's own, on a unix socket. It is seen to be our child before anything is written. */
+/** A server of this run's own, on a unix socket, which server.py has seen to be its child. */
 export async function withServer(work) {
-  const folder = await mkdtemp(join(tmpdir(), 'doshit-bench-'));
-  const path = join(folder, 's');
-  const words = ['--port', '0', '--unixsocket', path, '--save', '', '--dir', folder];
-  const child = spawn(serverBinary(), words, { stdio: 'ignore' });
-  const plain = new Redis({ path, retryStrategy: () => 50, maxRetriesPerRequest: null });
-  plain.on('error', () => {}); // until it has started
+  const words = [fileURLToPath(new URL('server.py', import.meta.url))];
+  const python = fileURLToPath(new URL('../../.venv/bin/python', import.meta.url));
+  const child = spawn(python, words, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const exited = once(child, 'exit');
+  const [said] = await Promise.race([once(child.stdout, 'data'), exited]);
+  const path = String(said).trim();
+  if (!path.startsWith('/')) throw new Error('there is no server to measure with');
+  const plain = new Redis({ path });
   try {
     const info = await plain.info('server');
-    if (!info.includes(`process_id:${child.pid}\r\n`)) throw new Error(`the server on ${path} is not ours`);
+    const [, name, version] = /(valkey)_version:(\S+)/.exec(info) ?? /(redis)_version:(\S+)/.exec(info);
+    console.log(`on ${name} ${version}`);
     await work(plain, path);
   } finally {
     plain.disconnect();
-    child.kill();
-    await rm(folder, { recursive: true, force: true });
+    child.stdin.end();
+    await exited;
   }
-}
-
-function serverBinary() {
-  const lib = fileURLToPath(new URL('../../.venv/lib', import.meta.url));
-  const found = readdirSync(lib, { recursive: true }).find((name) => /_binaries\/.*\/valkey-server$/.test(name));
-  return process.env.DOSHIT_TEST_SERVER ?? (found ? join(lib, found) : 'redis-server');
 }
 
 /** A worker in a process of its own, as it is in production: it serves from now on. Its end settles `ended`. */

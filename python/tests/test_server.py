@@ -272,11 +272,20 @@ def test_without_persistence_nothing_is_kept(folder):
 
 
 @pytest.mark.parametrize("engine", engines(), ids=str)
-def test_the_server_evicts_nothing_syncs_each_second_and_keeps_args_compact(folder, engine):
+def test_the_server_evicts_nothing_syncs_each_second_and_keeps_args_compact_and_what_is_held_quick_to_find(
+    folder, engine
+):
     with EmbeddedServer(folder, binary=engine.binary, tied=True) as server:
-        names = ["maxmemory-policy", "appendonly", "appendfsync", "aof-use-rdb-preamble", "hash-max-listpack-value"]
+        names = [
+            "maxmemory-policy",
+            "appendonly",
+            "appendfsync",
+            "aof-use-rdb-preamble",
+            "hash-max-listpack-value",
+            "hash-max-listpack-entries",
+        ]
         settings = [ask(server.url, "CONFIG", "GET", name)[1] for name in names]
-        assert settings == [b"noeviction", b"yes", b"everysec", b"no", b"4096"]
+        assert settings == [b"noeviction", b"yes", b"everysec", b"no", b"4096", b"64"]
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS has its own place")

@@ -333,7 +333,8 @@ class EmbeddedServer:
 
     def _spawn(self, settings: str, lock: int) -> subprocess.Popen[bytes]:
         binary = Path(self._binary).absolute() if self._binary is not None else find_binary()
-        # Args over 64 bytes would cost a task's hash twice the memory. The word is older before 7.0.
+        # Args over 64 bytes would cost a task's hash twice the memory, and what a busy worker holds would be searched
+        # from one end to the other for each task, an eighth of a claim. The word is older before 7.0.
         compact = "listpack" if (version(binary) or OLDEST) >= (7,) else "ziplist"
         command = [str(binary), "-"]
         if self._tied and sys.platform == "linux":
@@ -350,7 +351,7 @@ class EmbeddedServer:
                 pass_fds=(lock,),
                 start_new_session=True,
             )
-        _feed(process, f"{settings}hash-max-{compact}-value 4096\n")
+        _feed(process, f"{settings}hash-max-{compact}-value 4096\nhash-max-{compact}-entries 64\n")
         return process
 
     def _write_state(self) -> None:
