@@ -767,7 +767,7 @@ return words
 `,
   },
   finish: {
-    sha: '94232f2ac1c0ff485e09b6616a6c899e8c9453b0',
+    sha: '28748792beb271cbb9060eeb89fafb8fdc864af4',
     source: `-- finish: executing -> finished. Writes the ends of many runs; each is fenced by its claim.
 -- Parts: base time numbers calls held ending
 ${base}${time}${numbers}${calls}${held}${ending}-- ARGV: now, worker, result-ttl, failed-ttl (seconds), then for each run: id, claim, count of fields,
@@ -816,14 +816,14 @@ redis.call('HDEL', held, unpack(gone))  -- the first write, so it lets the rest 
 -- of these go by one call, where each alone costs one.
 local unlisted = {}
 if #ends > 1 then
-  local queue, count = ends[1][2], 0
+  local queue, together = ends[1][2], 0
   local tail = redis.pcall('LRANGE', executing_key(queue), -#ends, -1)
   for k = #tail, 1, -1 do
     if done[tail[k]] ~= queue or unlisted[tail[k]] then break end
     unlisted[tail[k]] = true
-    count = count + 1
+    together = together + 1
   end
-  if count > 0 then redis.call('LTRIM', executing_key(queue), 0, -count - 1) end
+  if together > 0 then redis.call('LTRIM', executing_key(queue), 0, -together - 1) end
 end
 
 for n = 1, #ends do

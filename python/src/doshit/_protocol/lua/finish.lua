@@ -46,14 +46,14 @@ redis.call('HDEL', held, unpack(gone))  -- the first write, so it lets the rest 
 -- of these go by one call, where each alone costs one.
 local unlisted = {}
 if #ends > 1 then
-  local queue, count = ends[1][2], 0
+  local queue, together = ends[1][2], 0
   local tail = redis.pcall('LRANGE', executing_key(queue), -#ends, -1)
   for k = #tail, 1, -1 do
     if done[tail[k]] ~= queue or unlisted[tail[k]] then break end
     unlisted[tail[k]] = true
-    count = count + 1
+    together = together + 1
   end
-  if count > 0 then redis.call('LTRIM', executing_key(queue), 0, -count - 1) end
+  if together > 0 then redis.call('LTRIM', executing_key(queue), 0, -together - 1) end
 end
 
 for n = 1, #ends do
