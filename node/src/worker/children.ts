@@ -29,7 +29,9 @@ let families = 0;
 /** A process that runs handlers, in a process group of its own. */
 export class Child {
   readonly process: ChildProcess;
+  // Two lines: a write to one whose end has died destroys it, and with it the last words that were not read yet.
   readonly #channel: Duplex;
+  readonly #orders: Duplex;
   readonly #watchdog: WatchLine;
   // What all that it starts inherits.
   readonly #mark = `${process.pid}.${++families}.${randomBytes(6).toString('hex')}`;
@@ -52,12 +54,13 @@ export class Child {
     this.#reader = new FrameReader((kind, payload) => ears.frame(kind, payload));
     // A group of its own: a Ctrl-C at the terminal is for the parent, and all below it can be ended with it.
     this.process = spawn(process.execPath, [...process.execArgv, ENTRY], {
-      stdio: ['ignore', output, output, 'pipe', 'pipe'],
+      stdio: ['ignore', output, output, 'pipe', 'pipe', 'pipe'],
       env: { ...process.env, [MARK]: this.#mark },
       detached: true,
     });
-    const [channel, watchdog] = this.process.stdio.slice(3) as unknown as [Duplex, Duplex];
+    const [channel, watchdog, orders] = this.process.stdio.slice(3) as unknown as [Duplex, Duplex, Duplex];
     this.#channel = channel;
+    this.#orders = orders;
     this.#watchdog = new WatchLine(watchdog);
     this.#listen();
     this.say((packer) => packer.begin(KIND.SETUP).text(JSON.stringify(setup)).end());
@@ -73,7 +76,7 @@ export class Child {
 
   #listen(): void {
     this.#channel.on('data', (data: Buffer) => this.#hear(data));
-    this.#channel.on('error', () => {}); // told by its end
+    for (const stream of [this.#channel, this.#orders]) stream.on('error', () => {}); // told by its end
     for (const name of ['stdout', 'stderr'] as const) {
       this.process[name]?.on('data', (data: Buffer) => this.ears.output?.(name, data)).on('error', () => {});
     }
@@ -117,7 +120,7 @@ export class Child {
     this.#isFlushing = true;
     queueMicrotask(() => {
       this.#isFlushing = false;
-      if (!this.#channel.destroyed) this.#channel.write(this.#packer.take());
+      if (!this.#orders.destroyed) this.#orders.write(this.#packer.take());
     });
   }
 
@@ -138,7 +141,7 @@ export class Child {
 
   /** Has it end by itself, by force where it does not. Settles when it is there no more. */
   async close(): Promise<void> {
-    this.#channel.end();
+    this.#orders.end();
     const timer = setTimeout(() => this.kill(), END_WITHIN);
     await this.over;
     clearTimeout(timer);

@@ -9,7 +9,8 @@ import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { FrameReader, Packer, type Payload } from '../wire.js';
 
-const CHANNEL_FD = 3;
+const CHANNEL_FD = 3; // what is told
+const ORDERS_FD = 5; // what is heard
 const FULL = 1; // ms until the next try, when the parent has not read yet
 const still = new Int32Array(new SharedArrayBuffer(4));
 
@@ -21,7 +22,7 @@ export class Link {
   /** Hears the parent's frames; onEnd: it wants no more, or is not there any more. */
   listen(hear: (kind: number, payload: Payload) => void, onHeard: () => void, onEnd: () => void): void {
     const reader = new FrameReader(hear);
-    const socket = new Socket({ fd: CHANNEL_FD, readable: true, writable: false });
+    const socket = new Socket({ fd: ORDERS_FD, readable: true, writable: false });
     socket.on('data', (data) => {
       reader.feed(data);
       onHeard();

@@ -72,7 +72,7 @@ export class Isolated implements Omit<Executor, 'functions'> {
 
   // Is it idle, or in a run that is not a long one?
   #flows(lone: Lone): boolean {
-    if (!lone.serves) return false;
+    if (!lone.isOpen) return false;
     return lone.runs.size === 0 || (!lone.isAlone && performance.now() - lone.progressAt < BATCH_WORTH);
   }
 

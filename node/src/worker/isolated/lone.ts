@@ -61,8 +61,16 @@ export class Lone {
     return this.isReady && !this.isLeaving && !this.isHeld;
   }
 
+  /**
+   * Does it take jobs? Not while it is asked what it has begun: if it died with the answer, nobody could tell whether the
+   * run to blame is the oldest or one that was given since.
+   */
+  get isOpen(): boolean {
+    return this.serves && this.#taking === undefined;
+  }
+
   get isIdle(): boolean {
-    return this.serves && this.runs.size === 0;
+    return this.isOpen && this.runs.size === 0;
   }
 
   give(jobs: readonly Job[]): void {
@@ -97,8 +105,7 @@ export class Lone {
     const last = this.given;
     const begun = (await this.#child.takeBack(last)) ?? last;
     const back = begun < last ? asked.slice(asked.length - (last - begun)) : [];
-    const mine = back.filter(({ number }) => this.runs.delete(number));
-    if (mine.length > 0) this.ears.unbegun(mine);
+    this.ears.unbegun(back.filter(({ number }) => this.runs.delete(number)));
   }
 
   // The ends of runs are heard a moment later than what they have written: then all of that is there.
