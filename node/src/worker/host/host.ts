@@ -50,10 +50,6 @@ export class Host implements Executor {
     });
   }
 
-  get pid(): number | undefined {
-    return this.#child?.pid;
-  }
-
   slots(lane: Lane): number {
     return lane === 'shared' ? this.setup.slots : 0;
   }

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from doshit.cli.text import many_lines, one_line
 from doshit.cli.types.shapes import (
+    DOC,
     Anything,
     Choice,
     Field,
@@ -25,8 +26,6 @@ from doshit.cli.types.shapes import (
     pascal,
 )
 
-DOC = 4000
-"""Characters of a doc that are kept."""
 _SCALARS = {"integer": "int", "number": "float", "string": "str", "boolean": "bool", "null": "None"}
 # A method with one of these names would hide what the types of other methods mean.
 _MEANT = ("int", "float", "str", "bool", "list", "dict", "Any", "Literal", "NotRequired", "TypedDict", "Unpack")

@@ -14,6 +14,8 @@ from typing import Any
 from doshit.values.catalog import Entry
 from doshit.values.schema import resolved
 
+DOC = 4000
+"""Characters of a doc that are kept in the source that is written."""
 _PARTS = 5000
 """Of the types of one function; what goes beyond is Anything."""
 _DEEPEST = 30

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from doshit.cli.text import many_lines, one_line
 from doshit.cli.types.shapes import (
+    DOC,
     Anything,
     Choice,
     Field,
@@ -20,8 +21,6 @@ from doshit.cli.types.shapes import (
     Shape,
 )
 
-DOC = 4000
-"""Characters of a doc that are kept."""
 _SCALARS = {"integer": "number", "number": "number", "string": "string", "boolean": "boolean", "null": "null"}
 
 
