@@ -18,6 +18,7 @@ const doshit = new Doshit();
 const worker = doshit.worker({
   toil: async ({ seconds }, task) => {
     try {
+      task.progress(0, 'begun');
       await pause(seconds * 1000, undefined, { signal: task.signal });
     } catch (error) {
       task.log('stops and cleans up'); // half a second is left for this
@@ -30,7 +31,7 @@ const waiting = await doshit.enqueue('toil', { seconds: 1 }, { delay: 3600 });
 console.log('waiting:', await waiting.cancel());
 
 const running = await doshit.enqueue('toil', { seconds: 3600 });
-while ((await running.state()) !== 'executing') await pause(50);
+for await (const { text } of running.progress()) if (text === 'begun') break; // executing, and not just claimed
 console.log('running:', await running.cancel());
 try {
   await running.result({ timeout: 20 });

@@ -13,12 +13,13 @@ prints
 
 import time
 
-from doshit import TaskCancelled, TaskFailed, task
+from doshit import TaskCancelled, TaskFailed, progress, task
 
 
 @task
 def work(seconds: float) -> None:
     try:
+        progress(0, "begun")
         time.sleep(seconds)
     except TaskCancelled:
         print("stops and cleans up")  # half a second is left for this
@@ -29,7 +30,7 @@ if __name__ == "__main__":
     waiting = work.options(delay=3600).enqueue(1)
     print("waiting:", waiting.cancel())
     running = work.enqueue(3600)
-    while running.state() != "executing":
+    while running.progress() is None:  # "executing" says that a worker has it, not yet that it has begun
         time.sleep(0.05)
     print("running:", running.cancel())
     try:
