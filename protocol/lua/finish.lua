@@ -12,57 +12,70 @@ local kept = {ARGV[3], tonumber(ARGV[4])}
 local held = held_key(worker)
 
 local ids, from, to = {}, {}, {}
-local at = 5
+local at, n = 5, 0
 while at <= #ARGV do
-  local n, fields = #ids + 1, tonumber(ARGV[at + 2])
-  ids[n], from[n], to[n] = ARGV[at], at + 3, at + 2 + 2 * fields
+  n = n + 1
+  ids[n], from[n], to[n] = ARGV[at], at + 3, at + 2 + 2 * ARGV[at + 2]
   at = to[n] + 1
 end
 all_read(at)
-if #ids == 0 then return {} end
+if n == 0 then return {} end
+
+-- The queue of a task that is held by this claim. Most of a call are of one queue, so what they end with is known.
+local tail, queue_of_tail = false, nil
+local function queue_held(hold, claim)
+  if tail and hold == claim .. tail then return queue_of_tail end
+  local claimed, queue = parse_held(hold)
+  if claimed ~= claim then return nil end
+  tail, queue_of_tail = ' ' .. queue, queue
+  return queue
+end
 
 local holds = redis.call('HMGET', held, unpack(ids))
-local words, ends, done, gone = {}, {}, {}, {}
-for i = 1, #ids do
+local words, tasks, done, gone = {}, {}, {}, {}   -- done: id -> queue; tasks: as read, where something is to be written
+for i = 1, n do
   local id, claim = ids[i], ARGV[from[i] - 2]
   local task = redis.pcall('HMGET', task_key(id), 'claim', 'state', 'result-ttl', 'reply-to')
-  local claimed, queue
-  if holds[i] and not done[id] then claimed, queue = parse_held(holds[i]) end
-  if claimed == claim then
-    local stands = standing(task, claim)
+  local queue = holds[i] and not done[id] and queue_held(holds[i], claim)
+  if queue then
     done[id] = queue
     gone[#gone + 1] = id
-    ends[#ends + 1] = {i, queue, stands, task[3], task[4]}
-    words[i] = (stands == 'mine' or stands == 'gone') and 'finished' or 'stale'
+    tasks[i] = task
+    words[i] = 'finished'
   else
     words[i] = (task[1] == claim and task[2] == 'finished') and 'already' or 'stale'
   end
 end
-if #ends == 0 then return words end
+if #gone == 0 then return words end
 
 redis.call('HDEL', held, unpack(gone))  -- the first write, so it lets the rest go on at maxmemory
 
 -- Runs end about in the order in which they were claimed, so most of their entries stand at the right end of the list: all
 -- of these go by one call, where each alone costs one.
 local unlisted = {}
-if #ends > 1 then
-  local queue, together = ends[1][2], 0
-  local tail = redis.pcall('LRANGE', executing_key(queue), -#ends, -1)
-  for k = #tail, 1, -1 do
-    if done[tail[k]] ~= queue or unlisted[tail[k]] then break end
-    unlisted[tail[k]] = true
+if #gone > 1 then
+  local queue, together = done[gone[1]], 0
+  local entries = redis.pcall('LRANGE', executing_key(queue), -#gone, -1)
+  for k = #entries, 1, -1 do
+    if done[entries[k]] ~= queue or unlisted[entries[k]] then break end
+    unlisted[entries[k]] = true
     together = together + 1
   end
   if together > 0 then redis.call('LTRIM', executing_key(queue), 0, -together - 1) end
 end
 
-for n = 1, #ends do
-  local i, queue, stands, ttl, reply_to = unpack(ends[n], 1, 5)
-  if not unlisted[ids[i]] then redis.pcall('LREM', executing_key(queue), -1, ids[i]) end
-  if stands == 'mine' or stands == 'gone' then
-    settle(ids[i], queue, ttl, reply_to, kept, unpack(ARGV, from[i], to[i]))
-  elseif stands == 'spoilt' then
-    quarantine(queue, ids[i])
+for i = 1, n do
+  local id, task = ids[i], tasks[i]
+  if task then
+    local queue, claim = done[id], ARGV[from[i] - 2]
+    local stands = task[1] == claim and 'mine' or standing(task, claim)
+    if not unlisted[id] then redis.pcall('LREM', executing_key(queue), -1, id) end
+    if stands == 'mine' or stands == 'gone' then
+      settle(id, queue, task[3], task[4], kept, unpack(ARGV, from[i], to[i]))
+    else
+      words[i] = 'stale'
+      if stands == 'spoilt' then quarantine(queue, id) end
+    end
   end
 end
 announce()

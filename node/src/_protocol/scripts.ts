@@ -93,12 +93,19 @@ end
 -- A cancelled task is over as it was wished: it is kept like a successful one, and is no failure to look at.
 local function is_failure(result, code) return result == 'failed' and code ~= 'cancelled' end
 
+-- Seconds as a whole number of ms, in digits: Redis spells a number of Lua anew for every call.
+local spelled = {}
+local function ms_of(ttl)
+  if not spelled[ttl] then spelled[ttl] = string.format('%d', tonumber(ttl) * 1000) end
+  return spelled[ttl]
+end
+
 -- What a run said lives as long as its end. Only a run that said something has the field \`output\`.
 local function keep_output(id, ttl, ...)
   for i = 5, select('#', ...), 2 do
     if select(i, ...) == 'output' then
       if ttl == 'keep' then redis.pcall('PERSIST', app .. 'log:' .. id)
-      else redis.pcall('PEXPIRE', app .. 'log:' .. id, math.floor(tonumber(ttl) * 1000)) end
+      else redis.pcall('PEXPIRE', app .. 'log:' .. id, ms_of(ttl)) end
     end
   end
 end
@@ -116,7 +123,7 @@ local function settle(id, queue, ttl, reply_to, kept, ...)
   if ttl == 'keep' then
     redis.call('PERSIST', key)
   else
-    redis.call('PEXPIRE', key, math.floor(tonumber(ttl) * 1000))
+    redis.call('PEXPIRE', key, ms_of(ttl))
   end
   if select('#', ...) > 4 then keep_output(id, ttl, ...) end
   if failed then
@@ -268,7 +275,7 @@ return {'ok', holds, is_error(stops) and {} or stops}
 `,
   },
   cancel: {
-    sha: '9207699be0b5a9f36aa4d694d05e5c0ec5290cf9',
+    sha: '55b9a7582f5099757adec36e7b62f9d75b4e95d3',
     source: `-- cancel: pending -> finished; executing -> its worker is asked. Ends tasks that nobody wants any more.
 -- Parts: base time numbers calls ending
 ${base}${time}${numbers}${calls}${ending}-- ARGV: now, result-ttl (seconds), take (how many ids of the list \`cancel\` at most), then ids.
@@ -344,7 +351,7 @@ return words
 `,
   },
   claim: {
-    sha: '1a2f46054a64282ec96f76c84599f2d282b663ff',
+    sha: 'd0b7408eb3b81bc1ed7246449bbdb96b113f10fd',
     source: `-- claim: pending -> executing. Moves up to n ids to executing and takes them for one worker, in one step.
 -- Parts: base time count
 ${base}${time}${count}-- ARGV: now, worker, request, limit, bytes (of args a call), args-cap (bytes of one task's args),
@@ -392,12 +399,14 @@ local function read_plain(key)
   return redis.call('HLEN', key) == known and task
 end
 
--- stands: the queue that its hash names already; submit has written it.
-local function write_taken(key, queue, claim, attempts, stands)
+local function write_taken(key, queue, claim, attempts, task)
   redis.call('HSET', key, 'state', 'executing', 'worker', worker, 'claim', claim, 'executing-created', now_text(),
     'attempts', attempts)
-  if stands ~= queue then redis.call('HSET', key, 'queue', queue) end
-  redis.call('PERSIST', key)
+  -- What submit wrote names its queue and has no lifetime; plain producers may have given one.
+  if not (task and task[4] == queue and task[5]) then
+    redis.call('HSET', key, 'queue', queue)
+    redis.call('PERSIST', key)
+  end
 end
 
 -- Most of the time none of these is there: asked in one call, for each costs most when little is to do.
@@ -415,7 +424,7 @@ local function take_moved(queue, id)
   if type(place) ~= 'number' or not task then return nil end
   local claim = mark .. '1'
   redis.call('HSET', worker_key(worker), 'request', ARGV[3])
-  write_taken(key, queue, claim, '1', task[4])
+  write_taken(key, queue, claim, '1', task)
   redis.call('HSET', held, id, claim .. ' ' .. queue)
   return {'claimed', 1, {{id, queue, claim, task[1], task[2] or '', '1', '0'}}, {}}
 end
@@ -454,10 +463,13 @@ if is_repeated then
   return {'claimed', 0, tasks, {}}
 end
 
--- What is decided while reading is done after: every entry of \`todo\` is {do, id, queue, moved, ...}; tasks to be taken
--- stand in \`takes\` as they were read, with what belongs to them beside it (one table a task less: this is the hot path).
+-- The first write: at maxmemory nothing has happened yet.
+redis.call('HSET', worker_key(worker), 'request', ARGV[3])
+
+-- A task that can be taken is written as soon as it was read. Of everything else is decided while reading, and done after:
+-- every entry of \`todo\` is {do, id, queue, moved, ...}.
 local todo, problems, looked, suspect = {}, {}, 0, me[3]
-local takes, take_ids, take_queues, take_moved, take_plain = {}, {}, {}, {}, {}
+local taken, tasks, holds, pushed = 0, {}, {}, {}
 if suspect and (suspect == '' or redis.call('HEXISTS', held, suspect) == 0) then suspect = false end
 local seen = {}
 
@@ -549,28 +561,64 @@ end
 
 local function decide(what, id, queue, moved, ...) todo[#todo + 1] = {what, id, queue, moved, ...} end
 
-local function take(task, id, queue, size, moved, is_plain)
+-- What is written once for all tasks of this call; the claim of this one.
+local function next_claim(queue, id, moved)
+  taken = taken + 1
+  local claim = mark .. taken
+  holds[2 * taken - 1], holds[2 * taken] = id, claim .. ' ' .. queue
+  if not moved then
+    local list = pushed[queue] or {}
+    list[#list + 1] = id
+    pushed[queue] = list
+  end
+  return claim
+end
+
+local function take_plain(key, queue, id, moved, task)
+  local args = task[2] or ''
+  bytes_left = bytes_left - #args
+  local claim = next_claim(queue, id, moved)
+  write_taken(key, queue, claim, '1', task)
+  if waiting_any[queue] then redis.call('ZREM', app .. queue .. ':waiting', id) end
+  tasks[taken] = {id, queue, claim, task[1], args, '1', '0'}
+end
+
+-- task: as look() has read it.
+local function take(key, queue, id, moved, task, size)
   bytes_left = bytes_left - size
-  local n = #takes + 1
-  takes[n], take_ids[n], take_queues[n], take_moved[n], take_plain[n] = task, id, queue, moved or false, is_plain
+  local claim, attempts = next_claim(queue, id, moved), task[5] and text(count(task[5]) + 1) or '1'
+  write_taken(key, queue, claim, attempts)
+  -- A plain producer may HSET a finished task to pending: the end of one run is not the end of the next.
+  if task[17] then
+    redis.call('HDEL', key, 'result', 'result-value', 'finished-created', 'error-code', 'error-reason', 'error-exception',
+      'cancelled-created')
+  end
+  if waiting_any[queue] then redis.call('ZREM', app .. queue .. ':waiting', id) end
+  tasks[taken] = described(id, queue, claim, task[1], task[16] or '', attempts, task[6] and text(count(task[6])) or '0',
+    task[9], task[10], task[11], task[12], task[13], task[15], task[18], task[19])
+end
+
+-- Was it taken by this very call?
+local function is_mine(id, claim)
+  local n = string.sub(claim, 1, #mark) == mark and tonumber(string.sub(claim, #mark + 1))
+  return n and holds[2 * n - 1] == id
 end
 
 -- Judges one entry.
 local function look(queue, id, moved)
   looked = looked + 1
+  local key = task_key(id)
+  local plain = #id <= NAME_BYTES and not scheduled_any[queue] and read_plain(key)
+  if plain and not (cutoffs and is_cut(queue, plain[1], plain[5])) then return take_plain(key, queue, id, moved, plain) end
   if seen[id] then return decide('twin', id, queue, moved) end
   seen[id] = true
   if #id > NAME_BYTES then return decide('quarantine', id, queue, moved) end
-  local key = task_key(id)
-  local plain = not scheduled_any[queue] and read_plain(key)
-  if plain and not is_cut(queue, plain[1], plain[5]) then
-    return take(plain, id, queue, plain[2] and #plain[2] or 0, moved, true)
-  end
   local size = redis.pcall('HSTRLEN', key, 'args')
   if is_error(size) then return decide('quarantine', id, queue, moved) end
   local task = redis.call('HMGET', key, 'function', 'state', 'worker', 'claim', 'attempts', 'lost', 'result-ttl', 'expires',
     'time-limit', 'memory-limit', 'retries', 'retry-delay', 'retry-backoff', 'reply-to', 'traceparent',
     size <= args_cap and 'args' or 'state', 'result', 'username', 'retried', 'cancelled-created', 'pending-created')
+  if task[4] and is_mine(id, task[4]) then return decide('twin', id, queue, moved) end
   local usual = task[1] and #task[1] <= NAME_BYTES and (not task[2] or task[2] == 'pending') and size <= args_cap
     and not (task[6] or task[7] or task[8] or task[9] or task[10] or task[11] or task[12] or task[13] or task[20] or cutoffs
     or scheduled_any[queue])
@@ -578,7 +626,7 @@ local function look(queue, id, moved)
     local what, code, reason, ttl, reply_to = unusual(queue, id, task, size, moved)
     if what ~= 'take' then return decide(what, id, queue, moved, code, reason, ttl, reply_to) end
   end
-  take(task, id, queue, size, moved, false)
+  take(key, queue, id, moved, task, size)
 end
 
 -- One key of a wrong type takes its queue out of this call, and no other.
@@ -625,7 +673,7 @@ end
 local pops, unparks = {}, {}
 -- Looks at entries from the right end of a list while there is room; how many they were.
 local function look_along(queue, list)
-  local wanted = limit - #takes
+  local wanted = limit - taken
   if wanted <= 0 then return 0 end
   local ids, count_off = redis.call('LRANGE', list, -wanted, -1), 0
   for k = #ids, 1, -1 do
@@ -659,12 +707,10 @@ local function look_at(queue)
 end
 
 for i = 1, #queues do
-  if #takes >= limit or bytes_left <= 0 then break end
+  if taken >= limit or bytes_left <= 0 then break end
   look_at(queues[i])
 end
 
--- Everything is read; from here on it is written. The first write may grow memory: at maxmemory nothing has happened yet.
-redis.call('HSET', worker_key(worker), 'request', ARGV[3])
 if (suspect or '') ~= (me[3] or '') then redis.call('HSET', worker_key(worker), 'suspect', suspect or '') end
 
 -- Rare, so what it needs is made only then: a cold script's price is what it makes.
@@ -699,33 +745,7 @@ if #todo > 0 then
   end
 end
 
-local tasks, pushed, holds = {}, {}, {}
-for n = 1, #takes do
-  local task, id, queue = takes[n], take_ids[n], take_queues[n]
-  local key, claim = task_key(id), mark .. n
-  if take_plain[n] then
-    write_taken(key, queue, claim, '1', task[4])
-    tasks[n] = {id, queue, claim, task[1], task[2] or '', '1', '0'}
-  else
-    local attempts = task[5] and text(count(task[5]) + 1) or '1'
-    write_taken(key, queue, claim, attempts)
-    -- A plain producer may HSET a finished task to pending: the end of one run is not the end of the next.
-    if task[17] then
-      redis.call('HDEL', key, 'result', 'result-value', 'finished-created', 'error-code', 'error-reason', 'error-exception',
-        'cancelled-created')
-    end
-    tasks[n] = described(id, queue, claim, task[1], task[16] or '', attempts, task[6] and text(count(task[6])) or '0',
-      task[9], task[10], task[11], task[12], task[13], task[15], task[18], task[19])
-  end
-  if waiting_any[queue] then redis.call('ZREM', app .. queue .. ':waiting', id) end
-  holds[2 * n - 1], holds[2 * n] = id, claim .. ' ' .. queue
-  if not take_moved[n] then
-    local list = pushed[queue] or {}
-    list[#list + 1] = id
-    pushed[queue] = list
-  end
-end
-if #holds > 0 then redis.call('HSET', held, unpack(holds)) end
+if taken > 0 then redis.call('HSET', held, unpack(holds)) end
 for queue, ids in pairs(pushed) do redis.call('LPUSH', executing_key(queue), unpack(ids)) end
 for i = 1, #pops do redis.call('LTRIM', pops[i][1], 0, -pops[i][2] - 1) end
 for i = 1, #unparks do
@@ -767,7 +787,7 @@ return words
 `,
   },
   finish: {
-    sha: '28748792beb271cbb9060eeb89fafb8fdc864af4',
+    sha: '8f9db425b91cdeed535f6b922edf23e09c666c7b',
     source: `-- finish: executing -> finished. Writes the ends of many runs; each is fenced by its claim.
 -- Parts: base time numbers calls held ending
 ${base}${time}${numbers}${calls}${held}${ending}-- ARGV: now, worker, result-ttl, failed-ttl (seconds), then for each run: id, claim, count of fields,
@@ -782,57 +802,70 @@ local kept = {ARGV[3], tonumber(ARGV[4])}
 local held = held_key(worker)
 
 local ids, from, to = {}, {}, {}
-local at = 5
+local at, n = 5, 0
 while at <= #ARGV do
-  local n, fields = #ids + 1, tonumber(ARGV[at + 2])
-  ids[n], from[n], to[n] = ARGV[at], at + 3, at + 2 + 2 * fields
+  n = n + 1
+  ids[n], from[n], to[n] = ARGV[at], at + 3, at + 2 + 2 * ARGV[at + 2]
   at = to[n] + 1
 end
 all_read(at)
-if #ids == 0 then return {} end
+if n == 0 then return {} end
+
+-- The queue of a task that is held by this claim. Most of a call are of one queue, so what they end with is known.
+local tail, queue_of_tail = false, nil
+local function queue_held(hold, claim)
+  if tail and hold == claim .. tail then return queue_of_tail end
+  local claimed, queue = parse_held(hold)
+  if claimed ~= claim then return nil end
+  tail, queue_of_tail = ' ' .. queue, queue
+  return queue
+end
 
 local holds = redis.call('HMGET', held, unpack(ids))
-local words, ends, done, gone = {}, {}, {}, {}
-for i = 1, #ids do
+local words, tasks, done, gone = {}, {}, {}, {}   -- done: id -> queue; tasks: as read, where something is to be written
+for i = 1, n do
   local id, claim = ids[i], ARGV[from[i] - 2]
   local task = redis.pcall('HMGET', task_key(id), 'claim', 'state', 'result-ttl', 'reply-to')
-  local claimed, queue
-  if holds[i] and not done[id] then claimed, queue = parse_held(holds[i]) end
-  if claimed == claim then
-    local stands = standing(task, claim)
+  local queue = holds[i] and not done[id] and queue_held(holds[i], claim)
+  if queue then
     done[id] = queue
     gone[#gone + 1] = id
-    ends[#ends + 1] = {i, queue, stands, task[3], task[4]}
-    words[i] = (stands == 'mine' or stands == 'gone') and 'finished' or 'stale'
+    tasks[i] = task
+    words[i] = 'finished'
   else
     words[i] = (task[1] == claim and task[2] == 'finished') and 'already' or 'stale'
   end
 end
-if #ends == 0 then return words end
+if #gone == 0 then return words end
 
 redis.call('HDEL', held, unpack(gone))  -- the first write, so it lets the rest go on at maxmemory
 
 -- Runs end about in the order in which they were claimed, so most of their entries stand at the right end of the list: all
 -- of these go by one call, where each alone costs one.
 local unlisted = {}
-if #ends > 1 then
-  local queue, together = ends[1][2], 0
-  local tail = redis.pcall('LRANGE', executing_key(queue), -#ends, -1)
-  for k = #tail, 1, -1 do
-    if done[tail[k]] ~= queue or unlisted[tail[k]] then break end
-    unlisted[tail[k]] = true
+if #gone > 1 then
+  local queue, together = done[gone[1]], 0
+  local entries = redis.pcall('LRANGE', executing_key(queue), -#gone, -1)
+  for k = #entries, 1, -1 do
+    if done[entries[k]] ~= queue or unlisted[entries[k]] then break end
+    unlisted[entries[k]] = true
     together = together + 1
   end
   if together > 0 then redis.call('LTRIM', executing_key(queue), 0, -together - 1) end
 end
 
-for n = 1, #ends do
-  local i, queue, stands, ttl, reply_to = unpack(ends[n], 1, 5)
-  if not unlisted[ids[i]] then redis.pcall('LREM', executing_key(queue), -1, ids[i]) end
-  if stands == 'mine' or stands == 'gone' then
-    settle(ids[i], queue, ttl, reply_to, kept, unpack(ARGV, from[i], to[i]))
-  elseif stands == 'spoilt' then
-    quarantine(queue, ids[i])
+for i = 1, n do
+  local id, task = ids[i], tasks[i]
+  if task then
+    local queue, claim = done[id], ARGV[from[i] - 2]
+    local stands = task[1] == claim and 'mine' or standing(task, claim)
+    if not unlisted[id] then redis.pcall('LREM', executing_key(queue), -1, id) end
+    if stands == 'mine' or stands == 'gone' then
+      settle(id, queue, task[3], task[4], kept, unpack(ARGV, from[i], to[i]))
+    else
+      words[i] = 'stale'
+      if stands == 'spoilt' then quarantine(queue, id) end
+    end
   end
 end
 announce()
@@ -909,7 +942,7 @@ return words
 `,
   },
   park: {
-    sha: '8f6519086db1c7f5ca460ab33901a81c74160081',
+    sha: 'f8229f57b2b9ce0f3a08ddb0b810e6293f19ac4b',
     source: `-- park: executing -> pending. Sets aside tasks whose function this worker lacks, for one that serves it.
 -- Parts: base time count numbers calls held letgo served ending
 ${base}${time}${count}${numbers}${calls}${held}${letgo}${served}${ending}-- ARGV: now, worker, grace (seconds an unknown function may stay unserved), then for each task: id, claim, function.
@@ -1052,7 +1085,7 @@ return {'promoted', promoted, next_due, freed, is_error(cancels) and 0 or cancel
 `,
   },
   recover: {
-    sha: 'a20ad87a0843c50ee31346a29d0bfcdf718e9eb8',
+    sha: '67415d62a9b4f9b8e918c6b7fa1d0b2a47bfc004',
     source: `-- recover: executing -> pending or failed. Takes back what dead workers held and what nobody holds.
 -- Parts: base time count numbers calls held letgo sealing ending
 ${base}${time}${count}${numbers}${calls}${held}${letgo}${sealing}${ending}-- ARGV: now, interval (ms: less after the last call it does nothing), losses (that fail a task), result-ttl, failed-ttl (seconds).

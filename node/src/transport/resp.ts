@@ -1,9 +1,13 @@
 /** The wire of Redis (RESP2): words to bytes, and bytes to replies. Knows no socket and no command. */
 
+import { isAscii } from 'node:buffer';
 import type { Arg } from '../commands/index.js';
 import { Refusal } from './faults.js';
 
-/** One command as text, or as bytes where a word of it is bytes. */
+// Ids and claims come as bytes and are short; as text they cost half as much.
+const SHORT = 256;
+
+/** One command as text, or as bytes where a word of it is bytes that are no short ASCII. */
 export function encode(words: readonly Arg[]): string | Buffer {
   let text = `*${words.length}\r\n`;
   for (let at = 0; at < words.length; at++) {
@@ -12,6 +16,8 @@ export function encode(words: readonly Arg[]): string | Buffer {
     else if (typeof word === 'number') {
       const digits = String(word);
       text += `$${digits.length}\r\n${digits}\r\n`;
+    } else if (word.length <= SHORT && isAscii(word)) {
+      text += `$${word.length}\r\n${word.toString('latin1')}\r\n`;
     } else return encodeBytes(words);
   }
   return text;

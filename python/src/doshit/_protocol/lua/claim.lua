@@ -45,12 +45,14 @@ local function read_plain(key)
   return redis.call('HLEN', key) == known and task
 end
 
--- stands: the queue that its hash names already; submit has written it.
-local function write_taken(key, queue, claim, attempts, stands)
+local function write_taken(key, queue, claim, attempts, task)
   redis.call('HSET', key, 'state', 'executing', 'worker', worker, 'claim', claim, 'executing-created', now_text(),
     'attempts', attempts)
-  if stands ~= queue then redis.call('HSET', key, 'queue', queue) end
-  redis.call('PERSIST', key)
+  -- What submit wrote names its queue and has no lifetime; plain producers may have given one.
+  if not (task and task[4] == queue and task[5]) then
+    redis.call('HSET', key, 'queue', queue)
+    redis.call('PERSIST', key)
+  end
 end
 
 -- Most of the time none of these is there: asked in one call, for each costs most when little is to do.
@@ -68,7 +70,7 @@ local function take_moved(queue, id)
   if type(place) ~= 'number' or not task then return nil end
   local claim = mark .. '1'
   redis.call('HSET', worker_key(worker), 'request', ARGV[3])
-  write_taken(key, queue, claim, '1', task[4])
+  write_taken(key, queue, claim, '1', task)
   redis.call('HSET', held, id, claim .. ' ' .. queue)
   return {'claimed', 1, {{id, queue, claim, task[1], task[2] or '', '1', '0'}}, {}}
 end
@@ -107,10 +109,13 @@ if is_repeated then
   return {'claimed', 0, tasks, {}}
 end
 
--- What is decided while reading is done after: every entry of `todo` is {do, id, queue, moved, ...}; tasks to be taken
--- stand in `takes` as they were read, with what belongs to them beside it (one table a task less: this is the hot path).
+-- The first write: at maxmemory nothing has happened yet.
+redis.call('HSET', worker_key(worker), 'request', ARGV[3])
+
+-- A task that can be taken is written as soon as it was read. Of everything else is decided while reading, and done after:
+-- every entry of `todo` is {do, id, queue, moved, ...}.
 local todo, problems, looked, suspect = {}, {}, 0, me[3]
-local takes, take_ids, take_queues, take_moved, take_plain = {}, {}, {}, {}, {}
+local taken, tasks, holds, pushed = 0, {}, {}, {}
 if suspect and (suspect == '' or redis.call('HEXISTS', held, suspect) == 0) then suspect = false end
 local seen = {}
 
@@ -202,28 +207,64 @@ end
 
 local function decide(what, id, queue, moved, ...) todo[#todo + 1] = {what, id, queue, moved, ...} end
 
-local function take(task, id, queue, size, moved, is_plain)
+-- What is written once for all tasks of this call; the claim of this one.
+local function next_claim(queue, id, moved)
+  taken = taken + 1
+  local claim = mark .. taken
+  holds[2 * taken - 1], holds[2 * taken] = id, claim .. ' ' .. queue
+  if not moved then
+    local list = pushed[queue] or {}
+    list[#list + 1] = id
+    pushed[queue] = list
+  end
+  return claim
+end
+
+local function take_plain(key, queue, id, moved, task)
+  local args = task[2] or ''
+  bytes_left = bytes_left - #args
+  local claim = next_claim(queue, id, moved)
+  write_taken(key, queue, claim, '1', task)
+  if waiting_any[queue] then redis.call('ZREM', app .. queue .. ':waiting', id) end
+  tasks[taken] = {id, queue, claim, task[1], args, '1', '0'}
+end
+
+-- task: as look() has read it.
+local function take(key, queue, id, moved, task, size)
   bytes_left = bytes_left - size
-  local n = #takes + 1
-  takes[n], take_ids[n], take_queues[n], take_moved[n], take_plain[n] = task, id, queue, moved or false, is_plain
+  local claim, attempts = next_claim(queue, id, moved), task[5] and text(count(task[5]) + 1) or '1'
+  write_taken(key, queue, claim, attempts)
+  -- A plain producer may HSET a finished task to pending: the end of one run is not the end of the next.
+  if task[17] then
+    redis.call('HDEL', key, 'result', 'result-value', 'finished-created', 'error-code', 'error-reason', 'error-exception',
+      'cancelled-created')
+  end
+  if waiting_any[queue] then redis.call('ZREM', app .. queue .. ':waiting', id) end
+  tasks[taken] = described(id, queue, claim, task[1], task[16] or '', attempts, task[6] and text(count(task[6])) or '0',
+    task[9], task[10], task[11], task[12], task[13], task[15], task[18], task[19])
+end
+
+-- Was it taken by this very call?
+local function is_mine(id, claim)
+  local n = string.sub(claim, 1, #mark) == mark and tonumber(string.sub(claim, #mark + 1))
+  return n and holds[2 * n - 1] == id
 end
 
 -- Judges one entry.
 local function look(queue, id, moved)
   looked = looked + 1
+  local key = task_key(id)
+  local plain = #id <= NAME_BYTES and not scheduled_any[queue] and read_plain(key)
+  if plain and not (cutoffs and is_cut(queue, plain[1], plain[5])) then return take_plain(key, queue, id, moved, plain) end
   if seen[id] then return decide('twin', id, queue, moved) end
   seen[id] = true
   if #id > NAME_BYTES then return decide('quarantine', id, queue, moved) end
-  local key = task_key(id)
-  local plain = not scheduled_any[queue] and read_plain(key)
-  if plain and not is_cut(queue, plain[1], plain[5]) then
-    return take(plain, id, queue, plain[2] and #plain[2] or 0, moved, true)
-  end
   local size = redis.pcall('HSTRLEN', key, 'args')
   if is_error(size) then return decide('quarantine', id, queue, moved) end
   local task = redis.call('HMGET', key, 'function', 'state', 'worker', 'claim', 'attempts', 'lost', 'result-ttl', 'expires',
     'time-limit', 'memory-limit', 'retries', 'retry-delay', 'retry-backoff', 'reply-to', 'traceparent',
     size <= args_cap and 'args' or 'state', 'result', 'username', 'retried', 'cancelled-created', 'pending-created')
+  if task[4] and is_mine(id, task[4]) then return decide('twin', id, queue, moved) end
   local usual = task[1] and #task[1] <= NAME_BYTES and (not task[2] or task[2] == 'pending') and size <= args_cap
     and not (task[6] or task[7] or task[8] or task[9] or task[10] or task[11] or task[12] or task[13] or task[20] or cutoffs
     or scheduled_any[queue])
@@ -231,7 +272,7 @@ local function look(queue, id, moved)
     local what, code, reason, ttl, reply_to = unusual(queue, id, task, size, moved)
     if what ~= 'take' then return decide(what, id, queue, moved, code, reason, ttl, reply_to) end
   end
-  take(task, id, queue, size, moved, false)
+  take(key, queue, id, moved, task, size)
 end
 
 -- One key of a wrong type takes its queue out of this call, and no other.
@@ -278,7 +319,7 @@ end
 local pops, unparks = {}, {}
 -- Looks at entries from the right end of a list while there is room; how many they were.
 local function look_along(queue, list)
-  local wanted = limit - #takes
+  local wanted = limit - taken
   if wanted <= 0 then return 0 end
   local ids, count_off = redis.call('LRANGE', list, -wanted, -1), 0
   for k = #ids, 1, -1 do
@@ -312,12 +353,10 @@ local function look_at(queue)
 end
 
 for i = 1, #queues do
-  if #takes >= limit or bytes_left <= 0 then break end
+  if taken >= limit or bytes_left <= 0 then break end
   look_at(queues[i])
 end
 
--- Everything is read; from here on it is written. The first write may grow memory: at maxmemory nothing has happened yet.
-redis.call('HSET', worker_key(worker), 'request', ARGV[3])
 if (suspect or '') ~= (me[3] or '') then redis.call('HSET', worker_key(worker), 'suspect', suspect or '') end
 
 -- Rare, so what it needs is made only then: a cold script's price is what it makes.
@@ -352,33 +391,7 @@ if #todo > 0 then
   end
 end
 
-local tasks, pushed, holds = {}, {}, {}
-for n = 1, #takes do
-  local task, id, queue = takes[n], take_ids[n], take_queues[n]
-  local key, claim = task_key(id), mark .. n
-  if take_plain[n] then
-    write_taken(key, queue, claim, '1', task[4])
-    tasks[n] = {id, queue, claim, task[1], task[2] or '', '1', '0'}
-  else
-    local attempts = task[5] and text(count(task[5]) + 1) or '1'
-    write_taken(key, queue, claim, attempts)
-    -- A plain producer may HSET a finished task to pending: the end of one run is not the end of the next.
-    if task[17] then
-      redis.call('HDEL', key, 'result', 'result-value', 'finished-created', 'error-code', 'error-reason', 'error-exception',
-        'cancelled-created')
-    end
-    tasks[n] = described(id, queue, claim, task[1], task[16] or '', attempts, task[6] and text(count(task[6])) or '0',
-      task[9], task[10], task[11], task[12], task[13], task[15], task[18], task[19])
-  end
-  if waiting_any[queue] then redis.call('ZREM', app .. queue .. ':waiting', id) end
-  holds[2 * n - 1], holds[2 * n] = id, claim .. ' ' .. queue
-  if not take_moved[n] then
-    local list = pushed[queue] or {}
-    list[#list + 1] = id
-    pushed[queue] = list
-  end
-end
-if #holds > 0 then redis.call('HSET', held, unpack(holds)) end
+if taken > 0 then redis.call('HSET', held, unpack(holds)) end
 for queue, ids in pairs(pushed) do redis.call('LPUSH', executing_key(queue), unpack(ids)) end
 for i = 1, #pops do redis.call('LTRIM', pops[i][1], 0, -pops[i][2] - 1) end
 for i = 1, #unparks do

@@ -30,12 +30,19 @@ end
 -- A cancelled task is over as it was wished: it is kept like a successful one, and is no failure to look at.
 local function is_failure(result, code) return result == 'failed' and code ~= 'cancelled' end
 
+-- Seconds as a whole number of ms, in digits: Redis spells a number of Lua anew for every call.
+local spelled = {}
+local function ms_of(ttl)
+  if not spelled[ttl] then spelled[ttl] = string.format('%d', tonumber(ttl) * 1000) end
+  return spelled[ttl]
+end
+
 -- What a run said lives as long as its end. Only a run that said something has the field `output`.
 local function keep_output(id, ttl, ...)
   for i = 5, select('#', ...), 2 do
     if select(i, ...) == 'output' then
       if ttl == 'keep' then redis.pcall('PERSIST', app .. 'log:' .. id)
-      else redis.pcall('PEXPIRE', app .. 'log:' .. id, math.floor(tonumber(ttl) * 1000)) end
+      else redis.pcall('PEXPIRE', app .. 'log:' .. id, ms_of(ttl)) end
     end
   end
 end
@@ -53,7 +60,7 @@ local function settle(id, queue, ttl, reply_to, kept, ...)
   if ttl == 'keep' then
     redis.call('PERSIST', key)
   else
-    redis.call('PEXPIRE', key, math.floor(tonumber(ttl) * 1000))
+    redis.call('PEXPIRE', key, ms_of(ttl))
   end
   if select('#', ...) > 4 then keep_output(id, ttl, ...) end
   if failed then
