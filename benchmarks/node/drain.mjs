@@ -2,8 +2,9 @@
  * How fast one Node worker drains a queue of no-op tasks, beside BullMQ and Bee-Queue on the same Redis.
  *
  * All tasks are there before the worker starts; the clock runs from the first end to the last, so that nobody's start
- * counts. Each round measures all three in turn; the ratio is the median of the rounds, each to the better rival of its
- * own round. `node drain.mjs [--isolated] [--quick]`; with --isolated our runs have processes of their own, each of
+ * counts. Each round measures all three in turn, each on a server that has just started: FLUSHALL leaves the memory of a
+ * server as its predecessor has cut it up. The ratio is the median of the rounds, each to the better rival of its own
+ * round. `node drain.mjs [--isolated] [--quick]`; with --isolated our runs have processes of their own, each of
  * which can be killed, as the command `doshit worker` gives them; the rivals run theirs in process.
  */
 
@@ -51,30 +52,31 @@ async function inChunks(push) {
   }
 }
 
-async function measure(name, plain, path) {
-  await plain.flushall();
-  await FILLS[name](path);
-  return withConsumer(name, path, async () => {
-    let first;
-    for (;;) {
-      const done = await DONE[name](plain);
-      const now = performance.now();
-      if (done > 0) first ??= { done, now };
-      if (done >= TOTAL) return (done - first.done) / ((now - first.now) / 1000);
-      await pause(5);
-    }
+let engine;
+const measure = (name) =>
+  withServer(async (plain, path, its) => {
+    engine = its;
+    await FILLS[name](path);
+    return withConsumer(name, path, async () => {
+      let first;
+      for (;;) {
+        const done = await DONE[name](plain);
+        const now = performance.now();
+        if (done > 0) first ??= { done, now };
+        if (done >= TOTAL) return (done - first.done) / ((now - first.now) / 1000);
+        await pause(20);
+      }
+    });
   });
-}
 
-await withServer(async (plain, path) => {
-  const rates = Object.fromEntries(NAMES.map((name) => [name, []]));
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const name of NAMES) rates[name].push(await measure(name, plain, path));
-  }
-  const ratios = rates[OURS].map((rate, round) => rate / Math.max(rates.bullmq[round], rates['bee-queue'][round]));
-  console.log(`drain ${TOTAL.toLocaleString('en')} no-op tasks, concurrency ${CONCURRENCY}, tasks/s (median of ${ROUNDS})`);
-  for (const name of NAMES) console.log(`  ${name.padEnd(10)} ${shown(median(rates[name]))}`);
-  const ratio = median(ratios);
-  const met = ratio >= TARGET ? 'met' : 'NOT met';
-  console.log(`  ratio to the better rival: ${ratio.toFixed(2)} (target >= ${TARGET.toFixed(1)}, ${met})`);
-});
+const rates = Object.fromEntries(NAMES.map((name) => [name, []]));
+for (let round = 0; round < ROUNDS; round++) {
+  for (const name of NAMES) rates[name].push(await measure(name));
+}
+const ratios = rates[OURS].map((rate, round) => rate / Math.max(rates.bullmq[round], rates['bee-queue'][round]));
+console.log(`on ${engine}`);
+console.log(`drain ${TOTAL.toLocaleString('en')} no-op tasks, concurrency ${CONCURRENCY}, tasks/s (median of ${ROUNDS})`);
+for (const name of NAMES) console.log(`  ${name.padEnd(10)} ${shown(median(rates[name]))}`);
+const ratio = median(ratios);
+const met = ratio >= TARGET ? 'met' : 'NOT met';
+console.log(`  ratio to the better rival: ${ratio.toFixed(2)} (target >= ${TARGET.toFixed(1)}, ${met})`);

@@ -88,7 +88,8 @@ function report(way, total, { doshit, ...rivals }) {
   console.log(`  ratio to the better rival: ${median(ratios).toFixed(2)} (target >= 1.0, ${met})\n`);
 }
 
-await withServer(async (plain, path) => {
+await withServer(async (plain, path, engine) => {
+  console.log(`on ${engine}`);
   const all = contestants(path);
   for (const one of Object.values(all)) await WAYS['one by one'].run(one, 100); // warm
   for (const way of Object.keys(WAYS)) await compare(plain, all, way);

@@ -64,7 +64,8 @@ async function measure(name, plain, path) {
   });
 }
 
-await withServer(async (plain, path) => {
+await withServer(async (plain, path, engine) => {
+  console.log(`on ${engine}`);
   const p50 = Object.fromEntries(NAMES.map((name) => [name, []]));
   const p99 = Object.fromEntries(NAMES.map((name) => [name, []]));
   for (let round = 0; round < ROUNDS; round++) {

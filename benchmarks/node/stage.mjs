@@ -14,7 +14,7 @@ export const NAMES = ['doshit', ...RIVALS];
 export const median = (some) => some.toSorted((a, b) => a - b)[Math.floor(some.length / 2)];
 export const shown = (number) => Math.round(number).toLocaleString('en').padStart(9);
 
-/** A server of this run's own, on a unix socket, which server.py has seen to be its child. */
+/** What comes of `work(client, socket, engine)` on a server of its own, which server.py has seen to be its child. */
 export async function withServer(work) {
   const words = [fileURLToPath(new URL('server.py', import.meta.url))];
   const python = fileURLToPath(new URL('../../.venv/bin/python', import.meta.url));
@@ -27,8 +27,7 @@ export async function withServer(work) {
   try {
     const info = await plain.info('server');
     const [, name, version] = /(valkey)_version:(\S+)/.exec(info) ?? /(redis)_version:(\S+)/.exec(info);
-    console.log(`on ${name} ${version}`);
-    await work(plain, path);
+    return await work(plain, path, `${name} ${version}`);
   } finally {
     plain.disconnect();
     child.stdin.end();

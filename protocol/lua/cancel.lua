@@ -67,6 +67,5 @@ for i = 1, #todo do
   local id, state, _, queue, worker, claim, ttl, reply_to, attempts = unpack(todo[i], 1, 9)
   if state == 'executing' then ask(id, worker, claim) else finish_now(id, queue, ttl, reply_to, attempts) end
 end
-announce()
 for worker in pairs(asked) do redis.pcall('PUBLISH', app .. 'cmd', 'stop ' .. worker) end
 return words

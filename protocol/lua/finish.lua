@@ -78,5 +78,4 @@ for i = 1, n do
     end
   end
 end
-announce()
 return words

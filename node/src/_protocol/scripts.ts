@@ -72,13 +72,7 @@ local function quarantine(queue, id)
   redis.pcall('LTRIM', app .. queue .. ':quarantine', 0, QUARANTINE_KEPT - 1)
 end
 
--- Ends of tasks are announced after everything else is written, and by pcall: a message is a hint, the hash is the truth.
 local results = app .. 'results'
-local channels, messages = {}, {}
-local function announce()
-  for i = 1, #channels do redis.pcall('PUBLISH', channels[i], messages[i]) end
-end
-
 local TOLD_BYTES = 4096        -- of a result that is told with its end
 
 -- What a reply-to channel hears: the key, a newline, and the result if it is a small one. Most waiters need no look at
@@ -110,7 +104,7 @@ local function keep_output(id, ttl, ...)
   end
 end
 
--- Writes the end of one task: state, result, lifetime, failed set; queues its message for announce().
+-- Writes the end of one task: state, result, lifetime, failed set; then tells of it.
 -- ttl: the task's own result-ttl, or false. kept: seconds {successful, failed}. Then field, value, ...: \`result\` first, and
 -- for a failed one \`error-code\` next.
 local function settle(id, queue, ttl, reply_to, kept, ...)
@@ -132,9 +126,10 @@ local function settle(id, queue, ttl, reply_to, kept, ...)
     redis.pcall('ZREMRANGEBYSCORE', set, '-inf', now - kept[2] * 1000)
     redis.pcall('ZREMRANGEBYRANK', set, 0, -FAILED_KEPT - 1)
   end
-  channels[#channels + 1], messages[#channels + 1] = results, key
+  -- By pcall: a message is a hint, the hash is the truth.
+  redis.pcall('PUBLISH', results, key)
   if reply_to and #reply_to < 256 and string.sub(reply_to, 1, #app) == app then
-    channels[#channels + 1], messages[#channels + 1] = reply_to, told(key, select(2, ...))
+    redis.pcall('PUBLISH', reply_to, told(key, select(2, ...)))
   end
 end
 `;
@@ -275,7 +270,7 @@ return {'ok', holds, is_error(stops) and {} or stops}
 `,
   },
   cancel: {
-    sha: '55b9a7582f5099757adec36e7b62f9d75b4e95d3',
+    sha: 'e46930ae2ee2cf5238150dc713281466f36a1636',
     source: `-- cancel: pending -> finished; executing -> its worker is asked. Ends tasks that nobody wants any more.
 -- Parts: base time numbers calls ending
 ${base}${time}${numbers}${calls}${ending}-- ARGV: now, result-ttl (seconds), take (how many ids of the list \`cancel\` at most), then ids.
@@ -345,13 +340,12 @@ for i = 1, #todo do
   local id, state, _, queue, worker, claim, ttl, reply_to, attempts = unpack(todo[i], 1, 9)
   if state == 'executing' then ask(id, worker, claim) else finish_now(id, queue, ttl, reply_to, attempts) end
 end
-announce()
 for worker in pairs(asked) do redis.pcall('PUBLISH', app .. 'cmd', 'stop ' .. worker) end
 return words
 `,
   },
   claim: {
-    sha: 'd0b7408eb3b81bc1ed7246449bbdb96b113f10fd',
+    sha: '5dfbd376422b275de02ddef4330a1d4ea633dd05',
     source: `-- claim: pending -> executing. Moves up to n ids to executing and takes them for one worker, in one step.
 -- Parts: base time count
 ${base}${time}${count}-- ARGV: now, worker, request, limit, bytes (of args a call), args-cap (bytes of one task's args),
@@ -752,7 +746,6 @@ for i = 1, #unparks do
   redis.call('LTRIM', unparks[i][1], 0, -unparks[i][2] - 1)
   if redis.call('EXISTS', unparks[i][1]) == 0 then redis.call('ZREM', unparks[i][3], unparks[i][4]) end
 end
-announce()
 return {'claimed', looked, tasks, problems}
 `,
   },
@@ -787,7 +780,7 @@ return words
 `,
   },
   finish: {
-    sha: '8f9db425b91cdeed535f6b922edf23e09c666c7b',
+    sha: '9f7662af32f1a2cd0361566b3f2b4569f6752203',
     source: `-- finish: executing -> finished. Writes the ends of many runs; each is fenced by its claim.
 -- Parts: base time numbers calls held ending
 ${base}${time}${numbers}${calls}${held}${ending}-- ARGV: now, worker, result-ttl, failed-ttl (seconds), then for each run: id, claim, count of fields,
@@ -868,7 +861,6 @@ for i = 1, n do
     end
   end
 end
-announce()
 return words
 `,
   },
@@ -942,7 +934,7 @@ return words
 `,
   },
   park: {
-    sha: 'f8229f57b2b9ce0f3a08ddb0b810e6293f19ac4b',
+    sha: '00a83bb211865d1e5a63082ec5ab75330ac64aaa',
     source: `-- park: executing -> pending. Sets aside tasks whose function this worker lacks, for one that serves it.
 -- Parts: base time count numbers calls held letgo served ending
 ${base}${time}${count}${numbers}${calls}${held}${letgo}${served}${ending}-- ARGV: now, worker, grace (seconds an unknown function may stay unserved), then for each task: id, claim, function.
@@ -1085,7 +1077,7 @@ return {'promoted', promoted, next_due, freed, is_error(cancels) and 0 or cancel
 `,
   },
   recover: {
-    sha: '67415d62a9b4f9b8e918c6b7fa1d0b2a47bfc004',
+    sha: 'ddd6bfe37270fb9691d95e5a3e6996d575fa86f9',
     source: `-- recover: executing -> pending or failed. Takes back what dead workers held and what nobody holds.
 -- Parts: base time count numbers calls held letgo sealing ending
 ${base}${time}${count}${numbers}${calls}${held}${letgo}${sealing}${ending}-- ARGV: now, interval (ms: less after the last call it does nothing), losses (that fail a task), result-ttl, failed-ttl (seconds).
@@ -1176,7 +1168,6 @@ for i = 1, #emptied do
 end
 
 if is_amnesty then
-  announce()
   return {'amnesty', amnesty, taken_back, failed}
 end
 
@@ -1246,7 +1237,6 @@ for i = 1, #queues do
     if redis.call('EXISTS', executing) == 1 then scan(queues[i]) else redis.call('DEL', unclaimed) end
   end
 end
-announce()
 return {'recovered', #sealed, taken_back, failed, adopted}
 `,
   },

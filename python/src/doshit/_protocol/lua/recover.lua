@@ -88,7 +88,6 @@ for i = 1, #emptied do
 end
 
 if is_amnesty then
-  announce()
   return {'amnesty', amnesty, taken_back, failed}
 end
 
@@ -158,5 +157,4 @@ for i = 1, #queues do
     if redis.call('EXISTS', executing) == 1 then scan(queues[i]) else redis.call('DEL', unclaimed) end
   end
 end
-announce()
 return {'recovered', #sealed, taken_back, failed, adopted}

@@ -9,13 +9,7 @@ local function quarantine(queue, id)
   redis.pcall('LTRIM', app .. queue .. ':quarantine', 0, QUARANTINE_KEPT - 1)
 end
 
--- Ends of tasks are announced after everything else is written, and by pcall: a message is a hint, the hash is the truth.
 local results = app .. 'results'
-local channels, messages = {}, {}
-local function announce()
-  for i = 1, #channels do redis.pcall('PUBLISH', channels[i], messages[i]) end
-end
-
 local TOLD_BYTES = 4096        -- of a result that is told with its end
 
 -- What a reply-to channel hears: the key, a newline, and the result if it is a small one. Most waiters need no look at
@@ -47,7 +41,7 @@ local function keep_output(id, ttl, ...)
   end
 end
 
--- Writes the end of one task: state, result, lifetime, failed set; queues its message for announce().
+-- Writes the end of one task: state, result, lifetime, failed set; then tells of it.
 -- ttl: the task's own result-ttl, or false. kept: seconds {successful, failed}. Then field, value, ...: `result` first, and
 -- for a failed one `error-code` next.
 local function settle(id, queue, ttl, reply_to, kept, ...)
@@ -69,8 +63,9 @@ local function settle(id, queue, ttl, reply_to, kept, ...)
     redis.pcall('ZREMRANGEBYSCORE', set, '-inf', now - kept[2] * 1000)
     redis.pcall('ZREMRANGEBYRANK', set, 0, -FAILED_KEPT - 1)
   end
-  channels[#channels + 1], messages[#channels + 1] = results, key
+  -- By pcall: a message is a hint, the hash is the truth.
+  redis.pcall('PUBLISH', results, key)
   if reply_to and #reply_to < 256 and string.sub(reply_to, 1, #app) == app then
-    channels[#channels + 1], messages[#channels + 1] = reply_to, told(key, select(2, ...))
+    redis.pcall('PUBLISH', reply_to, told(key, select(2, ...)))
   end
 end
