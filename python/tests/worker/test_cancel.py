@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from doshit import Doshit
 from doshit.commands import cancel
 from doshit.values.keys import Keys
 from doshit.values.times import format_timestamp
@@ -68,10 +69,8 @@ def test_a_pending_a_delayed_and_a_parked_task_never_run(stage, gate, tmp_path):
     holds = [held(stage, gate, runs=n) for n in (1, 2)]  # no child is free
     other = tmp_path / "other"
     pending = stage.start("hold", gate=str(other))
-    delayed = stage.start("hold", gate=str(other))
-    stage.client.hset(stage.task_key(delayed), "queue", "default")
-    stage.client.lrem(stage.key("default", "pending"), 0, delayed)
-    stage.client.zadd(stage.key("default", "scheduled"), {delayed: 4e12})
+    with Doshit(stage.url, prefix=stage.prefix) as app:
+        delayed = app.enqueue("hold", {"gate": str(other)}, delay=3600).id
     stage.cancel(pending, delayed)
     for id in (pending, delayed):
         assert stage.failed(id, "cancelled", 8)["error-reason"] == "cancelled before it ran"
