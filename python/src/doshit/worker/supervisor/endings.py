@@ -5,6 +5,7 @@ raised, and its policy has a retry left     -> retry
 raised; bad arguments; no JSON; too large   -> finished, failed, with the run's own code
 over a limit, ended from within or killed   -> retry, or finished: time-limit, memory-limit
 its process died                            -> retry, or finished: exited
+its process died, other runs beside it      -> release, uncounted: no fault of the run, or nobody knows
 cancelled, running or not                   -> finished: cancelled
 worker stopping, fork server gone, sealed   -> release (Supervisor): no fault of the run
 """
@@ -63,17 +64,16 @@ class Endings:
             reason = f"{stopping.reason}; it did not end by itself and was killed"
             if child.used is not None:
                 self._usage[task.claim] = child.used
-        elif child.slots:
-            return self._interrupted_beside(task, child)
+        elif child.slots and len(child.runs) > 1:
+            return self._fell_beside(task, child)
         self._failed(task, code, reason, "", None)
 
-    def _interrupted_beside(self, task: Claimed, child: Child) -> None:
+    def _fell_beside(self, task: Claimed, child: Child) -> None:
         """A neighbour in the same process was killed: no fault of this run. Or one crashed, and nobody knows which."""
-        was_killed = bool(child.stopping)
-        if not was_killed:
+        if not child.stopping:
             self._policies.suspect([task.id])
         self._close(task.claim)
-        self._settler.release([task], begun=not was_killed)
+        self._settler.release([task])
 
     def cancelled(self, task: Claimed) -> None:
         """A task was cancelled that this worker holds and has not begun."""
