@@ -21,6 +21,7 @@ from doshit.commands import Claimed
 from doshit.values.states import ErrorCode
 from doshit.worker.supervisor.children import Child, Report, Told
 from doshit.worker.supervisor.limiter import CODES
+from doshit.worker.supervisor.logs import about, readable
 from doshit.worker.supervisor.policies import Policies
 from doshit.worker.supervisor.settler import Settler, failure
 from doshit.worker.wire import RETURNED, USAGE
@@ -87,10 +88,11 @@ class Endings:
         wait = None if code == ErrorCode.CANCELLED else self._policies.retry_in(task, code, again)
         extras = self._extras(task)
         if wait is None:
-            log.info("task %s failed: %s: %s", name_of(task), code, reason)
+            log.info("task %s failed: %s: %s", name_of(task), code, reason, extra=about(task.id))
             self._settler.end(task, (*failure(code, reason, trace), *extras))
             return
-        log.info("task %s failed: %s: %s; it runs again in %.1f s", name_of(task), code, reason, wait)
+        text = "task %s failed: %s: %s; it runs again in %.1f s"
+        log.info(text, name_of(task), code, reason, wait, extra=about(task.id))
         self._settler.retry(task, wait, json.dumps({"attempt": int(task.attempts), "code": code, "reason": reason}))
 
     def _extras(self, task: Claimed) -> list[Any]:
@@ -108,4 +110,4 @@ class Endings:
 
 def name_of(task: Claimed) -> str:
     """A task as the log names it."""
-    return f"{task.id.decode(errors='backslashreplace')} {task.function.decode(errors='backslashreplace')}"
+    return f"{readable(task.id)} {readable(task.function)}"
