@@ -184,11 +184,13 @@ def test_a_cut_off_ends_what_was_submitted_before_it_and_nothing_later(stage, ga
     holds = [held(stage, gate, runs=n) for n in (1, 2)]
     other = tmp_path / "other"
     other.touch()
+    stage.worker.signal(signal.SIGSTOP)  # so that none is claimed before the cut-off
     before = [stage.start("hold", {"pending-created": now()}, gate=str(other)) for _ in range(5)]
     undated = stage.start("hold", gate=str(other))
     stage.client.hset(stage.key("cutoffs"), field, now())
     later = format_timestamp(datetime.now(UTC) + timedelta(seconds=1))
     after = [stage.start("hold", {"pending-created": later}, gate=str(other)) for _ in range(5)]
+    stage.worker.signal(signal.SIGCONT)
     gate.touch()
     try:
         stage.all_ended([*holds, *before, undated, *after])
