@@ -9,7 +9,8 @@ NODE_BUILT := node/dist/cli/main.js
 # Not empty where the Node.js that node/ needs is here.
 NODE_FITS = $(shell command -v npm >/dev/null && node -e 'const [major, minor] = process.versions.node.split(".").map(Number); \
 	if (major > 20 || (major === 20 && minor >= 19)) console.log("yes")' 2>/dev/null)
-WORKERS ?= 2
+# Most tests wait for signals of real servers, so more of them than CPUs take less time: on 2, 251 s against 397.
+WORKERS ?= 4
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-python test-node interop faults lint bench bench-node sync clean

@@ -46,6 +46,29 @@ def test_the_help_imports_nothing_that_takes_long():
     assert not loaded & SLOW_TO_IMPORT
 
 
+INTERRUPTED_AT = """
+import signal, sys
+from importlib.metadata import entry_points
+
+module, sys.argv[1:] = sys.argv[1], ["status"]
+
+class Impatient:
+    def find_spec(self, name, path=None, target=None):
+        if name == module:
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Impatient())
+(script,) = entry_points(group="console_scripts", name="doshit")
+sys.exit(script.load()())
+"""
+
+
+@pytest.mark.parametrize("module", ["doshit", "doshit.client.app", "doshit.cli.parser", "doshit.cli.status"])
+def test_ctrl_c_while_it_is_imported_is_quiet(module):
+    said = subprocess.run([sys.executable, "-c", INTERRUPTED_AT, module], capture_output=True, text=True, check=False)
+    assert (said.returncode, said.stdout, said.stderr) == (130, "", "")
+
+
 def test_the_version_is_told(doshit):
     said = doshit("--version")
     assert said.returncode == 0

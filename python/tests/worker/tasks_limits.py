@@ -612,7 +612,8 @@ async def ablocks(begun: str = "") -> None:
 
 @app.task
 async def acrash(gate: str) -> None:
-    """Ends its process when the gate is open."""
+    """Ends its process when the gate is open. It says so for each run."""
+    write_down(f"{gate}.begun", str(attempt()))
     while not os.path.exists(gate):
         await asyncio.sleep(0.01)
     os.kill(os.getpid(), signal.SIGKILL)

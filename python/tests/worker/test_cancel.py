@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from doshit import Doshit
 from doshit.commands import cancel
 from doshit.values.keys import Keys
 from doshit.values.times import format_timestamp
@@ -68,10 +69,8 @@ def test_a_pending_a_delayed_and_a_parked_task_never_run(stage, gate, tmp_path):
     holds = [held(stage, gate, runs=n) for n in (1, 2)]  # no child is free
     other = tmp_path / "other"
     pending = stage.start("hold", gate=str(other))
-    delayed = stage.start("hold", gate=str(other))
-    stage.client.hset(stage.task_key(delayed), "queue", "default")
-    stage.client.lrem(stage.key("default", "pending"), 0, delayed)
-    stage.client.zadd(stage.key("default", "scheduled"), {delayed: 4e12})
+    with Doshit(stage.url, prefix=stage.prefix) as app:
+        delayed = app.enqueue("hold", {"gate": str(other)}, delay=3600).id
     stage.cancel(pending, delayed)
     for id in (pending, delayed):
         assert stage.failed(id, "cancelled", 8)["error-reason"] == "cancelled before it ran"
@@ -185,11 +184,13 @@ def test_a_cut_off_ends_what_was_submitted_before_it_and_nothing_later(stage, ga
     holds = [held(stage, gate, runs=n) for n in (1, 2)]
     other = tmp_path / "other"
     other.touch()
+    stage.worker.signal(signal.SIGSTOP)  # so that none is claimed before the cut-off
     before = [stage.start("hold", {"pending-created": now()}, gate=str(other)) for _ in range(5)]
     undated = stage.start("hold", gate=str(other))
     stage.client.hset(stage.key("cutoffs"), field, now())
     later = format_timestamp(datetime.now(UTC) + timedelta(seconds=1))
     after = [stage.start("hold", {"pending-created": later}, gate=str(other)) for _ in range(5)]
+    stage.worker.signal(signal.SIGCONT)
     gate.touch()
     try:
         stage.all_ended([*holds, *before, undated, *after])

@@ -98,18 +98,33 @@ def test_one_that_holds_the_loop_ends_at_its_limit_and_the_others_run(stage):
     assert stage.fields(others, "result", "attempts") == [["successful", "1"]] * 30
 
 
-def test_after_a_crash_the_culprit_fails_and_its_neighbours_succeed(stage, gate):
+def crashing(stage, trigger):
+    """A run that ends its process when the trigger is there."""
+    id = stage.start("acrash", gate=str(trigger))
+    until(lambda: begun(trigger), what="the culprit has begun")
+    return id
+
+
+def test_after_a_crash_the_culprit_fails_and_its_neighbours_run_again_alone_and_uncounted(stage, gate):
     ids = held(stage, gate, 10)
     trigger = gate.with_name("trigger")
-    culprit = stage.start("acrash", gate=str(trigger))
-    stage.running(culprit)
+    culprit = crashing(stage, trigger)
     trigger.touch()
     until(lambda: len(begun(gate)) > 10, what="a neighbour has begun again, by itself")
     gate.touch()
     assert "SIGKILL (signal 9)" in stage.failed(culprit, "exited")["error-reason"]
-    stage.all_ended(ids)
-    assert {tuple(end) for end in stage.fields(ids, "result", "lost")} == {("successful", None)}
-    assert int(stage.task(culprit)["attempts"]) == 2
+    shared = stage.value(stage.start("apid"))
+    assert shared not in {stage.value(id) for id in ids}
+    assert stage.fields([culprit, *ids], "attempts", "lost") == [["1", None]] * 11
+    assert len(begun(trigger)) == 2
+
+
+def test_one_that_crashes_with_nobody_beside_it_is_to_blame_at_once(stage, gate):
+    trigger = gate.with_name("trigger")
+    culprit = crashing(stage, trigger)
+    trigger.touch()
+    task = stage.failed(culprit, "exited")
+    assert (task["attempts"], begun(trigger)) == ("1", ["1"])
 
 
 def test_one_that_wants_to_be_alone_has_a_process_of_its_own(stage, gate):

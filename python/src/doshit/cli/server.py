@@ -18,13 +18,14 @@ def run(args: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     server = EmbeddedServer(port=args.port).start()
     try:
-        print(server.url, flush=True)
-        if not server.owned:
+        if server.owned:
+            tell_how_to_use(server.url, args.prefix)
+            print(f"its data are in {server.data_dir}; Ctrl-C stops it", file=sys.stderr)
+        else:
             print(f"a server ran already (process {server.pid}); it is left as it is", file=sys.stderr)
-            return 0
-        tell_how_to_use(server.url, args.prefix)
-        print(f"its data are in {server.data_dir}; Ctrl-C stops it", file=sys.stderr)
-        return _hold_open(server)
+        # The last word: who reads it may stop this command at once, and would cut short what came after.
+        print(server.url, flush=True)
+        return _hold_open(server) if server.owned else 0
     except KeyboardInterrupt:
         return 0  # from the moment that its URL is told, this is how it is meant to end
     finally:

@@ -5,6 +5,7 @@ raised, and its policy has a retry left     -> retry
 raised; bad arguments; no JSON; too large   -> finished, failed, with the run's own code
 over a limit, ended from within or killed   -> retry, or finished: time-limit, memory-limit
 its process died                            -> retry, or finished: exited
+its process died, other runs beside it      -> release, uncounted: no fault of the run, or nobody knows
 cancelled, running or not                   -> finished: cancelled
 worker stopping, fork server gone, sealed   -> release (Supervisor): no fault of the run
 """
@@ -20,6 +21,7 @@ from doshit.commands import Claimed
 from doshit.values.states import ErrorCode
 from doshit.worker.supervisor.children import Child, Report, Told
 from doshit.worker.supervisor.limiter import CODES
+from doshit.worker.supervisor.logs import about, readable
 from doshit.worker.supervisor.policies import Policies
 from doshit.worker.supervisor.settler import Settler, failure
 from doshit.worker.wire import RETURNED, USAGE
@@ -63,17 +65,16 @@ class Endings:
             reason = f"{stopping.reason}; it did not end by itself and was killed"
             if child.used is not None:
                 self._usage[task.claim] = child.used
-        elif child.slots:
-            return self._interrupted_beside(task, child)
+        elif child.slots and len(child.runs) > 1:
+            return self._fell_beside(task, child)
         self._failed(task, code, reason, "", None)
 
-    def _interrupted_beside(self, task: Claimed, child: Child) -> None:
+    def _fell_beside(self, task: Claimed, child: Child) -> None:
         """A neighbour in the same process was killed: no fault of this run. Or one crashed, and nobody knows which."""
-        was_killed = bool(child.stopping)
-        if not was_killed:
+        if not child.stopping:
             self._policies.suspect([task.id])
         self._close(task.claim)
-        self._settler.release([task], begun=not was_killed)
+        self._settler.release([task])
 
     def cancelled(self, task: Claimed) -> None:
         """A task was cancelled that this worker holds and has not begun."""
@@ -87,10 +88,11 @@ class Endings:
         wait = None if code == ErrorCode.CANCELLED else self._policies.retry_in(task, code, again)
         extras = self._extras(task)
         if wait is None:
-            log.info("task %s failed: %s: %s", name_of(task), code, reason)
+            log.info("task %s failed: %s: %s", name_of(task), code, reason, extra=about(task.id))
             self._settler.end(task, (*failure(code, reason, trace), *extras))
             return
-        log.info("task %s failed: %s: %s; it runs again in %.1f s", name_of(task), code, reason, wait)
+        text = "task %s failed: %s: %s; it runs again in %.1f s"
+        log.info(text, name_of(task), code, reason, wait, extra=about(task.id))
         self._settler.retry(task, wait, json.dumps({"attempt": int(task.attempts), "code": code, "reason": reason}))
 
     def _extras(self, task: Claimed) -> list[Any]:
@@ -108,4 +110,4 @@ class Endings:
 
 def name_of(task: Claimed) -> str:
     """A task as the log names it."""
-    return f"{task.id.decode(errors='backslashreplace')} {task.function.decode(errors='backslashreplace')}"
+    return f"{readable(task.id)} {readable(task.function)}"

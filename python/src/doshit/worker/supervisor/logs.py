@@ -28,7 +28,19 @@ class _Json(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if hasattr(record, "task"):
+            line["task"] = record.task
         return json.dumps(line)
+
+
+def about(id: bytes) -> dict[str, str]:
+    """What a line that speaks of this task is given as `extra`: in JSON it has the id as a field."""
+    return {"task": readable(id)}
+
+
+def readable(name: bytes) -> str:
+    """An id or a name from Redis as the log shows it."""
+    return name.decode(errors="backslashreplace")
 
 
 def set_up(log_format: Literal["console", "json"], verbose: bool) -> None:

@@ -14,6 +14,7 @@ from doshit.values.keys import Keys
 from doshit.values.states import FAILED_TTL
 from doshit.values.times import format_timestamp
 from doshit.worker.supervisor.children import Child, Told
+from doshit.worker.supervisor.logs import about, readable
 from doshit.worker.supervisor.session import Refused, Session
 from doshit.worker.wire import OUTPUT, PROGRESS
 
@@ -73,7 +74,7 @@ class Notes:
         at = format_timestamp(datetime.fromtimestamp(micros / 1e6, UTC))
         page.entries.append(Entry(stream, at, kept))
         for line in kept.splitlines():
-            log.info("task %s %s: %s", page.task.id.decode(errors="backslashreplace"), stream, line)
+            log.info("task %s %s: %s", readable(page.task.id), stream, line, extra=about(page.task.id))
 
     def listen(self, children: Mapping[int, Child], now: float) -> bool:
         """Reads what long runs write to their descriptors. Was there any? Then more may come soon."""

@@ -11,6 +11,7 @@ from functools import partial
 from doshit.commands import Claimed, End, finish, park, release, retry
 from doshit.values.keys import Keys
 from doshit.values.states import FAILED_TTL, ErrorCode
+from doshit.worker.supervisor.logs import about, readable
 from doshit.worker.supervisor.session import Refused, Session
 
 log = logging.getLogger("doshit.worker")
@@ -81,7 +82,8 @@ class Settler:
         self.unsettled -= len(ends)
         for end, word in zip(ends, words, strict=True):
             if word == "stale":
-                log.warning("task %s: its end came too late, another run owns it", end.id.decode(errors="replace"))
+                text = "task %s: its end came too late, another run owns it"
+                log.warning(text, readable(end.id), extra=about(end.id))
 
     def release(self, tasks: Sequence[Claimed], begun: bool = False) -> None:
         """Gives tasks back to the front of their queues, as they were claimed. begun: their runs count as attempts."""

@@ -26,6 +26,7 @@ from doshit.worker.supervisor.family import Family
 from doshit.worker.supervisor.fetcher import Fetcher
 from doshit.worker.supervisor.hints import Hints
 from doshit.worker.supervisor.limiter import Limiter
+from doshit.worker.supervisor.logs import about
 from doshit.worker.supervisor.membership import Membership
 from doshit.worker.supervisor.notes import Notes
 from doshit.worker.supervisor.nursery import Nursery
@@ -272,7 +273,8 @@ class Supervisor:
             self.dispatcher.learn(report)
             self.endings.reported(report)
             if self._settings.verbose:
-                log.debug("task %s ended after %.1f ms", name_of(report[0]), report[2] / 1000)
+                task, micros = report[0], report[2]
+                log.debug("task %s ended after %.1f ms", name_of(task), micros / 1000, extra=about(task.id))
 
     def _interrupted(self, tasks: list[Claimed]) -> None:
         for task in tasks:
