@@ -114,7 +114,7 @@ export class Client<F extends object = AnyFunctions> {
   }
 
   /**
-   * Cancels all that was submitted to a queue until now and does not run yet, also what is delayed.
+   * Cancels all that was submitted to a queue until now and that no worker has taken yet, also what is delayed.
    *
    * It costs the same whatever waits there: the moment, which is returned, is noted for 30 days, and a task from before
    * it ends as failed, with the code "cancelled", when a worker comes to it. What runs goes on. A task whose producer

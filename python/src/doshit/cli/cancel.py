@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         until = f"until {format_timestamp(moment)}"
         print(
-            one_line(f"{kind} {name}: what was submitted {until} and does not run yet is cancelled; what runs goes on")
+            one_line(f"{kind} {name}: what was submitted {until} and no worker has taken is cancelled; what runs goes on")
         )
     return 0
 
