@@ -55,8 +55,8 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 # The wheel's server is built without jemalloc, and its scripts make and drop small pieces all the time. By itself glibc
 # keeps 7 of a size at hand (its manual, Memory Allocation Tunables); in a large heap the search for others took a third
-# of the speed: draining the front of 600,000 tasks was 0.74 to 0.83 of draining 10,000, with these it was 1.04. The count
-# is the most that glibc takes; against 2,000 of a size it saves Redis 8 % of a drain of 100,000.
+# of the speed: draining the front of 600,000 tasks was 0.74 to 0.83 of draining 10,000, with these it was 1.04. The
+# count is the most that glibc takes; against 2,000 of a size it saves Redis 8 % of a drain of 100,000.
 ALLOCATOR = "glibc.malloc.tcache_count=65535:glibc.malloc.top_pad=67108864:glibc.malloc.trim_threshold=1073741824"
 
 

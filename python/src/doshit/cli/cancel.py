@@ -31,9 +31,7 @@ def run(args: argparse.Namespace) -> int:
         print(as_json({kind: name, "cut-off": format_timestamp(moment)}))
     else:
         until = f"until {format_timestamp(moment)}"
-        print(
-            one_line(f"{kind} {name}: what was submitted {until} and no worker has taken is cancelled; what runs goes on")
-        )
+        print(one_line(f"{kind} {name}: what was submitted {until} is cancelled, but for what a worker has taken"))
     return 0
 
 
