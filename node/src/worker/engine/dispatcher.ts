@@ -5,7 +5,7 @@ import type { Policies } from './policies.js';
 import type { Run } from './run.js';
 
 const WORTH = 10; // ms of work that may wait behind what runs
-const HOLD_MOST = 400; // runs that are held at once, so that none waits for Redis
+const HOLD_MOST = 600; // runs that are held at once, so that none waits for Redis, nor Redis for a claim
 const WEIGHT = 0.05; // of one run in the running mean
 const STUCK_AFTER = 100; // ms that all slots are taken before what waits goes back to Redis
 const LANES = ['shared', 'alone'] as const;

@@ -11,7 +11,7 @@ import { Wait } from './waits.js';
 export const CLAIM_MOST = 200;
 const CLAIM_BYTES = 1 << 20;
 const WORTH_A_CALL = 32; // room below which a busy worker does not ask yet
-const IN_FLIGHT = 2;
+const IN_FLIGHT = 3;
 const PAUSE = 1000;
 const BAD_PAUSE = 5000;
 
