@@ -253,11 +253,11 @@ end
 -- Judges one entry.
 local function look(queue, id, moved)
   looked = looked + 1
+  if seen[id] then return decide('twin', id, queue, moved) end
   local key = task_key(id)
   local plain = #id <= NAME_BYTES and not scheduled_any[queue] and read_plain(key)
   if plain and not (cutoffs and is_cut(queue, plain[1], plain[5])) then return take_plain(key, queue, id, moved, plain) end
-  if seen[id] then return decide('twin', id, queue, moved) end
-  seen[id] = true
+  seen[id] = true   -- a plain one needs no mark: its own claim shows that it was taken
   if #id > NAME_BYTES then return decide('quarantine', id, queue, moved) end
   local size = redis.pcall('HSTRLEN', key, 'args')
   if is_error(size) then return decide('quarantine', id, queue, moved) end
@@ -335,7 +335,7 @@ local function look_at_parked(queue)
   local functions = redis.call('ZRANGE', app .. queue .. ':parked', 0, PARKED_NAMES - 1)
   for i = 1, #functions do
     local list = app .. queue .. ':parked:' .. functions[i]
-    if redis.call('HEXISTS', app .. 'catalog:' .. me[2], functions[i]) == 1 and fits(list, 'list') then
+    if redis.pcall('HEXISTS', app .. 'catalog:' .. me[2], functions[i]) == 1 and fits(list, 'list') then
       unparks[#unparks + 1] = {list, look_along(queue, list), app .. queue .. ':parked', functions[i]}
     end
   end
