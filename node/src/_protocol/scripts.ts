@@ -345,7 +345,7 @@ return words
 `,
   },
   claim: {
-    sha: '1402767b4b3678dc54a49f4c1f8b7a71a98c64c6',
+    sha: '2527a4ca58932f7baebc96f00ecea77abb48c330',
     source: `-- claim: pending -> executing. Moves up to n ids to executing and takes them for one worker, in one step.
 -- Parts: base time count
 ${base}${time}${count}-- ARGV: now, worker, request, limit, bytes (of args a call), args-cap (bytes of one task's args),
@@ -595,7 +595,7 @@ end
 -- Was it taken by this very call?
 local function is_mine(id, claim)
   local n = string.sub(claim, 1, #mark) == mark and tonumber(string.sub(claim, #mark + 1))
-  return n and holds[2 * n - 1] == id
+  return n and n % 1 == 0 and holds[2 * n - 1] == id
 end
 
 -- Judges one entry.
@@ -612,7 +612,10 @@ local function look(queue, id, moved)
   local task = redis.call('HMGET', key, 'function', 'state', 'worker', 'claim', 'attempts', 'lost', 'result-ttl', 'expires',
     'time-limit', 'memory-limit', 'retries', 'retry-delay', 'retry-backoff', 'reply-to', 'traceparent',
     size <= args_cap and 'args' or 'state', 'result', 'username', 'retried', 'cancelled-created', 'pending-created')
-  if task[4] and is_mine(id, task[4]) then return decide('twin', id, queue, moved) end
+  if task[4] and is_mine(id, task[4]) then
+    bytes_left = bytes_left - size   -- they were read once more
+    return decide('twin', id, queue, moved)
+  end
   local usual = task[1] and #task[1] <= NAME_BYTES and (not task[2] or task[2] == 'pending') and size <= args_cap
     and not (task[6] or task[7] or task[8] or task[9] or task[10] or task[11] or task[12] or task[13] or task[20] or cutoffs
     or scheduled_any[queue])
@@ -1463,7 +1466,7 @@ return words
 `,
   },
   submit: {
-    sha: 'bbbd9718cd835ae5c864d1b1a208ca937b1f4306',
+    sha: '79d560b7da89838eeffd7d2227320e141a505204',
     source: `-- submit: nothing -> pending. Puts tasks into one queue: hash and list together or not at all.
 -- Parts: base time
 ${base}${time}-- ARGV: now, queue, then for each task: id, function, args, delay (seconds; "": none; "front": it is the next one), count of
@@ -1491,7 +1494,7 @@ end
 
 -- Parts: calls delay
 ${calls}${delay}local words, fresh, seen, due = {}, {}, {}, {}  -- seen: id -> where its task stands in ARGV; due: the same -> ms
-local ids, first_ids, some_later = {}, {}, false
+local ids, first_ids, some_later, half_made = {}, {}, false, {}
 
 local function same(there, wanted) return not there or there == wanted end
 
@@ -1512,8 +1515,12 @@ local function judge(at)
   if earlier then return ARGV[earlier + 1] == fn and ARGV[earlier + 2] == args and 'exists' or 'conflict' end
   local key = task_key(id)
   -- Most are new, and this says so at half the price of their fields.
-  local word = redis.pcall('EXISTS', key) == 0 and 'created' or compare(key, fn, args)
-  if word == 'created' then seen[id] = at end
+  if redis.pcall('EXISTS', key) == 0 then
+    seen[id] = at
+    return 'created'
+  end
+  local word = compare(key, fn, args)
+  if word == 'created' then seen[id], half_made[at] = at, true end
   return word
 end
 
@@ -1552,6 +1559,8 @@ push('RPUSH', first_ids)
 for i = 1, #fresh do
   local at = fresh[i]
   write_task(at)
+  -- claim does not ask what submit wrote for its lifetime, and whoever wrote the first half may have given it one.
+  if half_made[at] then redis.call('PERSIST', task_key(ARGV[at])) end
   if due[at] then redis.call('ZADD', scheduled_key(queue), due[at], ARGV[at]) end
 end
 redis.pcall('SADD', queues_key, queue)  -- a list for those who look; no task depends on it

@@ -247,7 +247,7 @@ end
 -- Was it taken by this very call?
 local function is_mine(id, claim)
   local n = string.sub(claim, 1, #mark) == mark and tonumber(string.sub(claim, #mark + 1))
-  return n and holds[2 * n - 1] == id
+  return n and n % 1 == 0 and holds[2 * n - 1] == id
 end
 
 -- Judges one entry.
@@ -264,7 +264,10 @@ local function look(queue, id, moved)
   local task = redis.call('HMGET', key, 'function', 'state', 'worker', 'claim', 'attempts', 'lost', 'result-ttl', 'expires',
     'time-limit', 'memory-limit', 'retries', 'retry-delay', 'retry-backoff', 'reply-to', 'traceparent',
     size <= args_cap and 'args' or 'state', 'result', 'username', 'retried', 'cancelled-created', 'pending-created')
-  if task[4] and is_mine(id, task[4]) then return decide('twin', id, queue, moved) end
+  if task[4] and is_mine(id, task[4]) then
+    bytes_left = bytes_left - size   -- they were read once more
+    return decide('twin', id, queue, moved)
+  end
   local usual = task[1] and #task[1] <= NAME_BYTES and (not task[2] or task[2] == 'pending') and size <= args_cap
     and not (task[6] or task[7] or task[8] or task[9] or task[10] or task[11] or task[12] or task[13] or task[20] or cutoffs
     or scheduled_any[queue])

@@ -25,7 +25,7 @@ end
 
 -- Parts: calls delay
 local words, fresh, seen, due = {}, {}, {}, {}  -- seen: id -> where its task stands in ARGV; due: the same -> ms
-local ids, first_ids, some_later = {}, {}, false
+local ids, first_ids, some_later, half_made = {}, {}, false, {}
 
 local function same(there, wanted) return not there or there == wanted end
 
@@ -46,8 +46,12 @@ local function judge(at)
   if earlier then return ARGV[earlier + 1] == fn and ARGV[earlier + 2] == args and 'exists' or 'conflict' end
   local key = task_key(id)
   -- Most are new, and this says so at half the price of their fields.
-  local word = redis.pcall('EXISTS', key) == 0 and 'created' or compare(key, fn, args)
-  if word == 'created' then seen[id] = at end
+  if redis.pcall('EXISTS', key) == 0 then
+    seen[id] = at
+    return 'created'
+  end
+  local word = compare(key, fn, args)
+  if word == 'created' then seen[id], half_made[at] = at, true end
   return word
 end
 
@@ -86,6 +90,8 @@ push('RPUSH', first_ids)
 for i = 1, #fresh do
   local at = fresh[i]
   write_task(at)
+  -- claim does not ask what submit wrote for its lifetime, and whoever wrote the first half may have given it one.
+  if half_made[at] then redis.call('PERSIST', task_key(ARGV[at])) end
   if due[at] then redis.call('ZADD', scheduled_key(queue), due[at], ARGV[at]) end
 end
 redis.pcall('SADD', queues_key, queue)  -- a list for those who look; no task depends on it
