@@ -47,7 +47,9 @@ class Ledger:
         begun: dict[str, list[float]] = defaultdict(list)
         ended: dict[str, list[float]] = defaultdict(list)
         words: dict[str, list[tuple[str, int, float]]] = defaultdict(list)
-        for line in self.path.read_text().splitlines() if self.path.exists() else []:
+        # A line that has no end yet is still being written.
+        whole, _, _ = (self.path.read_text() if self.path.exists() else "").rpartition("\n")
+        for line in whole.splitlines():
             word, id, pid, at = line.split(" ")
             words[id].append((word, int(pid), float(at)))
             if word in ("begin", "end"):
