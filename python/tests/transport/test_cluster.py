@@ -79,6 +79,14 @@ def test_a_shard_that_fails_over_is_followed_by_workers_and_clients(cluster, sta
     assert worker.process.poll() is None
 
 
+def test_a_connection_made_first_after_the_named_node_died_finds_the_others_by_what_this_process_knows(cluster):
+    url = f"redis://{cluster.owner.host}"
+    route_to(url, PREFIX).find()
+    cluster.owner.kill()
+    until(lambda: cluster.replica.role() == "master", what="the replica has taken over")
+    assert route_to(url, PREFIX).find()
+
+
 def test_a_slot_under_way_is_waited_for_and_then_followed(cluster, start_worker):
     url = f"redis://{cluster.others[0].host}"
     worker = start_worker(url, PREFIX)

@@ -124,6 +124,11 @@ class Sentinels(Route):
             raise redis.exceptions.ReadOnlyError("the Sentinels name it as the primary, and it is none")
 
 
+# The nodes that anybody in this process was told of, by URL. The one that a URL names may die before each connection of
+# a worker was made once; the others still find their way then.
+_told: dict[str, list[Host]] = {}
+
+
 class Slot(Route):
     """The owner of one slot of a cluster. A plain URL may name a node of one too, which is found out by asking."""
 
@@ -143,7 +148,7 @@ class Slot(Route):
         if not self.asks:
             return self._address.node(self._hosts[0])
         why: Exception = redis.exceptions.ClusterDownError("no node knows who serves the slot of this app")
-        for host in self._hosts:
+        for host in dict.fromkeys([*self._hosts, *_told.get(self.url, ())]):
             try:
                 if self._learn(_ask(self._address.node(host), "CLUSTER", "SLOTS"), host):
                     return self._owner
@@ -167,7 +172,7 @@ class Slot(Route):
             known += hosts
             if first <= self._slot <= last:
                 self._owner = self._address.node(hosts[0])
-        self._hosts = list(dict.fromkeys(known))
+        self._hosts = _told[self.url] = list(dict.fromkeys(known))
         return bool(self._owner)
 
     def follow(self, error: BaseException) -> bool:
