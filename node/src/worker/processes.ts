@@ -18,10 +18,9 @@ export class Processes implements Executor {
     return this.shared.functions;
   }
 
-  /** Settles when the functions are known; if some of them run alone, their processes are on their way then. */
-  async open(): Promise<void> {
-    await this.shared.open();
-    if (this.allAlone || [...this.functions.values()].some(({ policy }) => isAlone(policy))) this.alone.open();
+  /** Settles when the functions are known. */
+  open(): Promise<void> {
+    return this.shared.open();
   }
 
   #of(lane: Lane): Alone | Shared {
@@ -42,6 +41,8 @@ export class Processes implements Executor {
 
   begin(hearer: Hearer): void {
     for (const one of this.#both) one.begin(hearer);
+    // Not before: a process that is there says so to the hearer.
+    if (this.allAlone || [...this.functions.values()].some(({ policy }) => isAlone(policy))) this.alone.open();
   }
 
   /** The engine starts jobs of one lane at a time. */
