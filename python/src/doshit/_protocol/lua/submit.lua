@@ -25,7 +25,8 @@ end
 
 -- Parts: calls delay
 local words, fresh, seen, due = {}, {}, {}, {}  -- seen: id -> where its task stands in ARGV; due: the same -> ms
-local ids, first_ids, some_later, half_made = {}, {}, false, {}
+local ids, first_ids, some_later = {}, {}, false
+local half_made = {}   -- where its task stands in ARGV -> was there a hash before?
 
 local function same(there, wanted) return not there or there == wanted end
 
@@ -46,12 +47,9 @@ local function judge(at)
   if earlier then return ARGV[earlier + 1] == fn and ARGV[earlier + 2] == args and 'exists' or 'conflict' end
   local key = task_key(id)
   -- Most are new, and this says so at half the price of their fields.
-  if redis.pcall('EXISTS', key) == 0 then
-    seen[id] = at
-    return 'created'
-  end
-  local word = compare(key, fn, args)
-  if word == 'created' then seen[id], half_made[at] = at, true end
+  local is_new = redis.pcall('EXISTS', key) == 0
+  local word = is_new and 'created' or compare(key, fn, args)
+  if word == 'created' then seen[id], half_made[at] = at, not is_new end
   return word
 end
 
