@@ -51,8 +51,8 @@ export function submit(keys: App, queue: string, tasks: Iterable<Submitted>, at:
 
 /** The bounds of one claim, and what ends the tasks that cannot be run. */
 export interface ClaimOptions extends Lifetimes, At {
-  /** (queue, id) of entries that a wait has moved to executing already. */
-  readonly moved?: Iterable<readonly [queue: string, id: Arg]> | undefined;
+  /** The name of the wait that this call stands behind: it counts its own requests. */
+  readonly wait?: number | undefined;
   /** Bytes of args of the whole reply, and of one task. */
   readonly maxBytes: number;
   readonly argsCap: number;
@@ -67,9 +67,9 @@ export function claim(
   queues: readonly string[],
   options: ClaimOptions,
 ): Call<ClaimReply> {
-  const { maxBytes, argsCap, resultTtl, failedTtl, moved = [] } = options;
+  const { maxBytes, argsCap, resultTtl, failedTtl, wait } = options;
   const args: Arg[] = [worker, request, limit, maxBytes, argsCap, resultTtl, failedTtl, queues.length, ...queues];
-  for (const [queue, id] of moved) args.push(queue, id);
+  if (wait !== undefined) args.push(wait);
   return call('claim', keys, options, args, readClaim);
 }
 

@@ -1,10 +1,11 @@
 /** A connection of its own for one blocking command at a time. Sends nothing twice. */
 
-import type { Arg } from '../commands/index.js';
+import type { Arg, Call } from '../commands/index.js';
 import { explain } from './explain.js';
 import { LinkLost } from './faults.js';
 import { CONNECT_TIMEOUT, type Link } from './link.js';
 import type { Route } from './route.js';
+import { byHash } from './scripts.js';
 
 /** Reconnects when it is next asked. Made by Transport.line(). */
 export class Line {
@@ -37,6 +38,20 @@ export class Line {
     try {
       const link = await this.#open();
       return await link.call(words, patience);
+    } catch (error) {
+      throw explain(error, this.route.target);
+    }
+  }
+
+  /**
+   * The replies of a command that may block, and of a call right behind it: the server runs that in the same step in
+   * which the block ends. Throws as call() does, also for a script that the server lacks.
+   */
+  async callBehind<T>(words: readonly Arg[], call: Call<T>, patience: number): Promise<[reply: unknown, T]> {
+    try {
+      const link = await this.#open();
+      const replies = await Promise.all([link.call(words, patience), link.call(byHash(call), patience)]);
+      return [replies[0], call.read(replies[1])];
     } catch (error) {
       throw explain(error, this.route.target);
     }

@@ -19,7 +19,7 @@ export class Scripts {
     // Again behind a text that is under way, which is there when this comes.
     for (let tries = 0; tries === 0 || (tries === 1 && this.#loading.has(sha)); tries += 1) {
       try {
-        return await link.call(words('EVALSHA', sha, call));
+        return await link.call(byHash(call));
       } catch (error) {
         if (!isMissing(error)) throw error;
       }
@@ -35,6 +35,11 @@ export class Scripts {
     loading.then(loaded, loaded);
     return loading;
   }
+}
+
+/** The command that runs a script which the server has. */
+export function byHash<T>(call: Call<T>): Arg[] {
+  return words('EVALSHA', call.script.sha, call);
 }
 
 function words<T>(command: string, script: string, { key, args }: Call<T>): Arg[] {

@@ -38,6 +38,11 @@ export class Keys {
     return `${this.app}${queue}:pending`;
   }
 
+  /** What waits have brought for the claims behind them. */
+  arrived(queue: string): string {
+    return `${this.app}${queue}:arrived`;
+  }
+
   executing(queue: string): string {
     return `${this.app}${queue}:executing`;
   }

@@ -16,6 +16,7 @@ local now = math.floor(now_us / 1000)
 
 local function task_key(id) return app .. 'task:' .. id end
 local function pending_key(queue) return app .. queue .. ':pending' end
+local function arrived_key(queue) return app .. queue .. ':arrived' end
 local function executing_key(queue) return app .. queue .. ':executing' end
 local function scheduled_key(queue) return app .. queue .. ':scheduled' end
 local function held_key(worker) return app .. 'held:' .. worker end

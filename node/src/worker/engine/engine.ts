@@ -297,7 +297,7 @@ export class Engine {
   }
 
   #isOnItsWay(): boolean {
-    return this.#settler.unsettled > 0 || this.#fetcher.inFlight > 0 || this.#fetcher.hasMoved;
+    return this.#settler.unsettled > 0 || this.#fetcher.inFlight > 0;
   }
 
   #isAtRest(): boolean {

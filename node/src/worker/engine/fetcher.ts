@@ -1,6 +1,6 @@
 /** Decides when to claim, how much, and when to wait instead. Hands on what it got; runs nothing. */
 
-import { type Claimed, type ClaimReply, claim } from '../../commands/index.js';
+import { type Call, type Claimed, type ClaimReply, claim } from '../../commands/index.js';
 import type { Keys } from '../../values/keys.js';
 import { FAILED_TTL } from '../../values/states.js';
 import type { Settings } from '../settings.js';
@@ -34,7 +34,6 @@ export class Fetcher {
   inFlight = 0;
   readonly waits: readonly Wait[];
   #request = 0;
-  #moved: (readonly [queue: string, id: Buffer])[] = [];
   #badUntil = new Map<string, number>();
   #notBefore = 0;
 
@@ -45,33 +44,20 @@ export class Fetcher {
     private readonly hooks: Fetching,
     private readonly log: Log,
   ) {
-    const waiting = {
-      onId: (queue: string, id: Buffer) => this.#arrived(queue, id),
-      onNothing: () => this.lookAgain(),
-    };
-    this.waits = settings.queues.map((queue) => new Wait(session.transport, keys, queue, waiting, log));
+    this.waits = settings.queues.map((queue) => new Wait(session.transport, keys, queue, log));
   }
 
   /** Fetches under this worker id from now on. */
   begin(worker: string): void {
     this.worker = worker;
     this.#request = 0;
-  }
-
-  get hasMoved(): boolean {
-    return this.#moved.length > 0;
+    for (const wait of this.waits) wait.request = 0;
   }
 
   /** Something may have come that no wait sees (parked tasks, another worker's): claims once more. */
   lookAgain(): void {
     this.drained = false;
     this.look();
-  }
-
-  // A wait moved this id to executing; it is claimed at once, for somebody waits for it.
-  #arrived(queue: string, id: Buffer): void {
-    this.#moved.push([queue, id]);
-    this.lookAgain();
   }
 
   /** Claims if there is room and something may be there; waits while nothing is. */
@@ -85,28 +71,37 @@ export class Fetcher {
 
   #mayClaim(room: number, now: number): boolean {
     if (this.inFlight >= IN_FLIGHT || now < this.#notBefore) return false;
-    if (this.hasMoved) return true;
     if (room <= 0 || this.drained) return false;
     return room >= WORTH_A_CALL || room * 2 >= this.hooks.queued();
   }
 
   async #claim(room: number, now: number): Promise<void> {
-    const moved = this.#moved;
     const worker = this.worker;
     const limit = Math.min(room, CLAIM_MOST);
-    const { argsCap, resultTtl } = this.settings;
-    this.#moved = [];
     this.#request += 1;
+    const reply = await this.#ask(this.#call(this.#request, limit, this.#usable(now)));
+    if (worker !== this.worker || reply === undefined) return;
+    if (limit > 0) this.drained = reply.looked < limit;
+    this.#claimed(reply);
+  }
+
+  // wait: the place of the wait that this call stands behind.
+  #call(request: number, limit: number, queues: readonly string[], wait?: number): Call<ClaimReply> {
+    const { argsCap, resultTtl } = this.settings;
+    const options = { maxBytes: CLAIM_BYTES, argsCap, resultTtl, failedTtl: FAILED_TTL, wait };
+    return claim(this.keys, this.worker, request, limit, queues, options);
+  }
+
+  // undefined: it was refused.
+  async #ask(call: Call<ClaimReply>): Promise<ClaimReply | undefined> {
     this.inFlight += 1;
-    const options = { moved, maxBytes: CLAIM_BYTES, argsCap, resultTtl, failedTtl: FAILED_TTL };
-    const call = claim(this.keys, worker, this.#request, limit, this.#usable(now), options);
     try {
-      const reply = await this.session.call(call);
-      this.inFlight -= 1;
-      if (worker === this.worker) this.#claimed(reply, limit, moved);
+      return await this.session.call(call);
     } catch (error) {
+      this.#refused(error as Error);
+      return undefined;
+    } finally {
       this.inFlight -= 1;
-      this.#refused(error as Error, moved);
     }
   }
 
@@ -119,17 +114,15 @@ export class Fetcher {
     return (this.#badUntil.get(queue) ?? 0) > now;
   }
 
-  #refused(error: Error, moved: readonly (readonly [string, Buffer])[]): void {
+  #refused(error: Error): void {
     if (this.session.closed) return;
     this.log('warning', `Redis refuses to hand out tasks, trying again: ${error.message}`);
-    this.#moved = [...moved, ...this.#moved];
     this.#notBefore = performance.now() + PAUSE;
   }
 
-  #claimed(reply: ClaimReply, limit: number, moved: readonly (readonly [string, Buffer])[]): void {
+  #claimed(reply: ClaimReply): void {
     const now = performance.now();
     if (reply.state !== 'claimed') {
-      this.#moved = [...moved, ...this.#moved];
       this.#notBefore = now + PAUSE / 10;
       this.hooks.onLostId(reply.state);
       return;
@@ -138,17 +131,31 @@ export class Fetcher {
       this.log('error', `queue ${queue} is left out for ${BAD_PAUSE / 1000} s: ${problem}`);
       this.#badUntil.set(queue, now + BAD_PAUSE);
     }
-    if (limit > 0) this.drained = reply.looked < limit + moved.length;
     if (reply.tasks.length > 0) this.hooks.onTasks(reply.tasks);
     this.look();
   }
 
   // One wait a queue while the queues are empty and a slot is free. What comes beyond that goes back soon.
   #wait(room: number, now: number): void {
-    for (const wait of this.waits) {
-      if (room > 0 && this.drained && !this.hasMoved && !this.#isBad(wait.queue, now)) wait.arm(now);
-      else if (room <= 0) this.#unblock(wait);
+    for (const [at, wait] of this.waits.entries()) {
+      if (room <= 0) this.#unblock(wait);
+      else if (this.drained && wait.isReady(now) && !this.#isBad(wait.queue, now)) this.#arm(wait, at + 1, room);
     }
+  }
+
+  #arm(wait: Wait, place: number, room: number): void {
+    const worker = this.worker;
+    const limit = Math.ceil(Math.min(room, CLAIM_MOST) / this.waits.length);
+    wait.request += 1;
+    wait.arm(this.#call(wait.request, limit, [wait.queue], place), {
+      repeat: (call) => this.#ask(call),
+      onReply: (reply, id) => {
+        if (worker !== this.worker) return;
+        this.drained = reply !== undefined && (reply.looked < limit || (limit === 1 && isOf(reply, id)));
+        if (reply !== undefined) this.#claimed(reply);
+        else this.look();
+      },
+    });
   }
 
   #unblock(wait: Wait): void {
@@ -168,4 +175,9 @@ export class Fetcher {
   close(): void {
     for (const wait of this.waits) wait.close();
   }
+}
+
+// Did the claim take what the wait has brought? Then another wait says soonest whether there is more.
+function isOf({ tasks }: ClaimReply, id: Buffer | null): boolean {
+  return id !== null && tasks[0] !== undefined && tasks[0].id.equals(id);
 }

@@ -1,10 +1,12 @@
 /**
- * The idle wait of one queue: a blocking BLMOVE on a connection of its own. Takes nothing itself; hands ids on.
+ * The idle wait of one queue: a BLMOVE on a connection of its own, and a claim right behind it, which the server runs in
+ * the same step. Hands on what the claim took.
  *
- * A wait's reply may be lost with its connection; the id then stands in executing with nobody holding it, and recover
- * brings it back. So a wait is never sent again by itself.
+ * The reply may be lost with the connection. What BLMOVE has moved is in `arrived`, where every claim looks first; and the
+ * claim is asked again elsewhere, for the same request answers the same tasks.
  */
 
+import type { Call, ClaimReply } from '../../commands/index.js';
 import type { Line, Transport } from '../../transport/index.js';
 import type { Keys } from '../../values/keys.js';
 import type { Log } from './log.js';
@@ -13,17 +15,20 @@ const BLOCK = 2; // seconds of one BLMOVE: a dead client is not served for longe
 const DEADLINE = BLOCK + 8; // then the connection counts as gone
 const PAUSE = 1000; // ms after an error
 
-/** What a wait tells. */
+/** What a wait needs, and tells. */
 export interface Waiting {
-  onId(queue: string, id: Buffer): void;
-  /** Nothing came in time, or something went wrong. */
-  onNothing(): void;
+  /** Asks a claim again whose reply was lost; undefined if it is refused. */
+  repeat(call: Call<ClaimReply>): Promise<ClaimReply | undefined>;
+  /** What the claim has answered, if it was answered; the id that came, null if none came in time. */
+  onReply(reply: ClaimReply | undefined, id: Buffer | null): void;
 }
 
 /** The wait of one queue. */
 export class Wait {
   /** Is its command under way? Then its reply may bring an id. */
   armed = false;
+  /** Counts the claims that stood behind it, under one worker id. */
+  request = 0;
   readonly #line: Line;
   readonly #command: readonly (string | number)[];
   #clientId = 0;
@@ -35,20 +40,23 @@ export class Wait {
     transport: Transport,
     keys: Keys,
     readonly queue: string,
-    private readonly hooks: Waiting,
     private readonly log: Log,
   ) {
     this.#line = transport.line();
-    this.#command = ['BLMOVE', keys.pending(queue), keys.executing(queue), 'RIGHT', 'LEFT', BLOCK];
+    this.#command = ['BLMOVE', keys.pending(queue), keys.arrived(queue), 'RIGHT', 'LEFT', BLOCK];
   }
 
-  /** Begins to wait, if it does not. */
-  arm(now: number): void {
+  /** May it begin to wait now? */
+  isReady(now: number): boolean {
+    return !this.armed && now >= this.#notBefore;
+  }
+
+  /** Begins to wait, with this claim behind. */
+  arm(call: Call<ClaimReply>, hooks: Waiting): void {
     this.#wanted = true;
-    if (this.armed || now < this.#notBefore) return;
     this.armed = true;
     this.#unblocking = false;
-    void this.#wait();
+    void this.#wait(call, hooks);
   }
 
   /** The command that ends this wait early, for another connection; its own reply still comes. */
@@ -64,18 +72,19 @@ export class Wait {
     this.#unblocking = false;
   }
 
-  async #wait(): Promise<void> {
+  async #wait(call: Call<ClaimReply>, hooks: Waiting): Promise<void> {
     let id: unknown = null;
+    let reply: ClaimReply | undefined;
     try {
       if (!this.#line.isOpen) await this.#greet();
-      if (this.#wanted) id = await this.#line.call(this.#command, DEADLINE);
+      if (this.#wanted) [id, reply] = await this.#line.callBehind(this.#command, call, DEADLINE);
     } catch (error) {
       this.#notBefore = performance.now() + PAUSE;
       this.log('debug', `waiting on queue ${this.queue}: ${(error as Error).message}`);
+      reply = await hooks.repeat(call);
     }
     this.armed = false;
-    if (id === null) this.hooks.onNothing();
-    else this.hooks.onId(this.queue, id as Buffer);
+    hooks.onReply(reply, id as Buffer | null);
   }
 
   async #greet(): Promise<void> {

@@ -2,19 +2,20 @@
 -- Parts: base time count
 -- ARGV: now, worker, request, limit, bytes (of args a call), args-cap (bytes of one task's args),
 --       result-ttl, failed-ttl (seconds), count of queues, queues in the order they are served,
---       then for each id that a wait moved to executing already: its queue, the id.
+--       then, in a call that stands behind a wait, the name of this wait.
 -- Replies: {"sealed"} | {"unknown"} (register first) |
 --          {"claimed", looked, tasks, problems}: looked is how many entries were taken off the queues; a task is
 --          {id, queue, claim, function, args, attempts, lost} and, if it has any of them, {..., time-limit, memory-limit,
 --          retries, retry-delay, retry-backoff, traceparent, username, retried}; a problem is {queue, what Redis said}.
--- Promise: request is a number that grows with every call of one worker; the same number again answers the same tasks and
---          takes none, so a lost reply strands nothing. Nothing is popped before it was read. At most 1000 entries of a queue
---          a call. Refused whole at maxmemory.
+-- Promise: request is a number that grows with every call of one worker, or of one of its waits; the same number again
+--          answers the same tasks and takes none, so a lost reply strands nothing. Nothing is popped that was not read. At most
+--          1000 entries of a queue a call. Refused whole at maxmemory.
 -- Vectors: commands/claim.json
 local worker, request, limit = ARGV[2], tonumber(ARGV[3]), math.min(tonumber(ARGV[4]), 1000)
 local bytes_left, args_cap = tonumber(ARGV[5]), tonumber(ARGV[6])
 local kept = {ARGV[7], tonumber(ARGV[8])}
 local queue_count = tonumber(ARGV[9])
+local wait = ARGV[10 + queue_count]
 
 local HASH_GRACE = 5000       -- ms an id may wait for its hash
 local HASH_LOOK = 250         -- ms between looks
@@ -28,9 +29,10 @@ local score = redis.call('ZSCORE', workers_key, worker)
 if not score then return {'unknown'} end
 if tonumber(score) < 0 then return {'sealed'} end
 local held = held_key(worker)
-local me = redis.call('HMGET', worker_key(worker), 'request', 'catalog', 'suspect')
+local counter = wait and 'request:' .. wait or 'request'
+local me = redis.call('HMGET', worker_key(worker), counter, 'catalog', 'suspect')
 if not me[2] then return {'unknown'} end
-local mark = worker .. '/' .. ARGV[3] .. '.'   -- what the claims of this call begin with
+local mark = worker .. '/' .. (wait and wait .. ':' or '') .. ARGV[3] .. '.'   -- what the claims of this call begin with
 local is_repeated = me[1] and request <= count(me[1])
 local cutoffs_key = app .. 'cutoffs'
 
@@ -56,26 +58,32 @@ local function write_taken(key, queue, claim, attempts, task)
 end
 
 -- Most of the time none of these is there: asked in one call, for each costs most when little is to do.
-local function is_simple(queue)
+local function is_simple(queue, ...)
   return redis.call('EXISTS', scheduled_key(queue), app .. queue .. ':waiting', app .. queue .. ':parked',
-    app .. queue .. ':quarantine', cutoffs_key) == 0
+    app .. queue .. ':quarantine', cutoffs_key, ...) == 0
 end
 
--- An idle worker's claim: the one plain task that its wait has moved, and nothing else in sight. It comes before the rest
--- because somebody waits for it, and a script that runs cold pays for all that it makes.
-local function take_moved(queue, id)
-  local key, executing = task_key(id), executing_key(queue)
-  if #id > NAME_BYTES or not is_simple(queue) or redis.pcall('LLEN', pending_key(queue)) ~= 0 then return nil end
-  local place, task = redis.pcall('LPOS', executing, id), read_plain(key)
-  if type(place) ~= 'number' or not task then return nil end
+-- An idle worker's claim: the one plain task that its wait has brought. It comes before the rest because somebody waits
+-- for it, and a script that runs cold pays for all that it makes.
+local function take_arrived(queue)
+  if not is_simple(queue) then return nil end
+  local arrived, executing = arrived_key(queue), executing_key(queue)
+  local id = redis.pcall('LMOVE', arrived, executing, 'RIGHT', 'LEFT')
+  if type(id) ~= 'string' then return nil end
+  local key = task_key(id)
+  local task = #id <= NAME_BYTES and read_plain(key)
+  if not task then
+    redis.call('LMOVE', executing, arrived, 'LEFT', 'RIGHT')
+    return nil
+  end
   local claim = mark .. '1'
-  redis.call('HSET', worker_key(worker), 'request', ARGV[3])
+  redis.call('HSET', worker_key(worker), counter, ARGV[3])
   write_taken(key, queue, claim, '1', task)
   redis.call('HSET', held, id, claim .. ' ' .. queue)
   return {'claimed', 1, {{id, queue, claim, task[1], task[2] or '', '1', '0'}}, {}}
 end
-if queue_count == 1 and #ARGV == 12 and not is_repeated then
-  local taken = take_moved(ARGV[11], ARGV[12])
+if wait and limit == 1 and queue_count == 1 and not is_repeated then
+  local taken = take_arrived(ARGV[10])
   if taken then return taken end
 end
 
@@ -110,10 +118,10 @@ if is_repeated then
 end
 
 -- The first write: at maxmemory nothing has happened yet.
-redis.call('HSET', worker_key(worker), 'request', ARGV[3])
+redis.call('HSET', worker_key(worker), counter, ARGV[3])
 
 -- A task that can be taken is written as soon as it was read. Of everything else is decided while reading, and done after:
--- every entry of `todo` is {do, id, queue, moved, ...}.
+-- every entry of `todo` is {do, id, queue, ...}.
 local todo, problems, looked, suspect = {}, {}, 0, me[3]
 local taken, tasks, holds, pushed = 0, {}, {}, {}
 if suspect and (suspect == '' or redis.call('HEXISTS', held, suspect) == 0) then suspect = false end
@@ -135,7 +143,7 @@ end
 
 -- What becomes of an entry that is not plainly a task to take: "take" all the same, or what decide() is told. It is one
 -- function because it is rare: a script that runs cold pays for all that it makes.
-local function unusual(queue, id, task, size, moved)
+local function unusual(queue, id, task, size)
   local MOMENT = '^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%d%d%d%dZ$'
   local LIMITS = {{'time-limit', 9, decimal}, {'memory-limit', 10, whole}, {'retries', 11, whole}, {'retry-delay', 12, decimal},
     {'retry-backoff', 13, decimal}}
@@ -172,11 +180,10 @@ local function unusual(queue, id, task, size, moved)
   end
 
   -- A pending entry whose task is running: a duplicate if a live worker holds it, or if a foreign one may (no claim, and
-  -- it stands in executing). moved: this very entry was moved there by a wait, so it must be found twice.
-  local function runs_elsewhere(task, queue, id, moved)
+  -- it stands in executing).
+  local function runs_elsewhere(task, queue, id)
     if held_by_live(task[3], id) then return true end
-    if task[4] then return false end
-    return #redis.call('LPOS', executing_key(queue), id, 'COUNT', 2) > (moved and 1 or 0)
+    return not task[4] and redis.call('LPOS', executing_key(queue), id) ~= false
   end
 
   local function no_hash(queue, id)
@@ -190,7 +197,7 @@ local function unusual(queue, id, task, size, moved)
   local state = task[2] or 'pending'
   if not task[1] and not task[2] and size == 0 and redis.call('EXISTS', task_key(id)) == 0 then return no_hash(queue, id) end
   if state == 'finished' then return 'over', task[7] end
-  if (state == 'executing' and runs_elsewhere(task, queue, id, moved)) or is_early(queue, id) then return 'drop' end
+  if (state == 'executing' and runs_elsewhere(task, queue, id)) or is_early(queue, id) then return 'drop' end
   local code, reason = refusal(queue, task)
   if not code and state ~= 'pending' and state ~= 'executing' then
     code, reason = 'bad-task', 'state: neither pending, executing nor finished: ' .. shown(state)
@@ -205,34 +212,32 @@ local function unusual(queue, id, task, size, moved)
   return 'take'
 end
 
-local function decide(what, id, queue, moved, ...) todo[#todo + 1] = {what, id, queue, moved, ...} end
+local function decide(what, id, queue, ...) todo[#todo + 1] = {what, id, queue, ...} end
 
 -- What is written once for all tasks of this call; the claim of this one.
-local function next_claim(queue, id, moved)
+local function next_claim(queue, id)
   taken = taken + 1
   local claim = mark .. taken
   holds[2 * taken - 1], holds[2 * taken] = id, claim .. ' ' .. queue
-  if not moved then
-    local list = pushed[queue] or {}
-    list[#list + 1] = id
-    pushed[queue] = list
-  end
+  local list = pushed[queue] or {}
+  list[#list + 1] = id
+  pushed[queue] = list
   return claim
 end
 
-local function take_plain(key, queue, id, moved, task)
+local function take_plain(key, queue, id, task)
   local args = task[2] or ''
   bytes_left = bytes_left - #args
-  local claim = next_claim(queue, id, moved)
+  local claim = next_claim(queue, id)
   write_taken(key, queue, claim, '1', task)
   if waiting_any[queue] then redis.call('ZREM', app .. queue .. ':waiting', id) end
   tasks[taken] = {id, queue, claim, task[1], args, '1', '0'}
 end
 
 -- task: as look() has read it.
-local function take(key, queue, id, moved, task, size)
+local function take(key, queue, id, task, size)
   bytes_left = bytes_left - size
-  local claim, attempts = next_claim(queue, id, moved), task[5] and text(count(task[5]) + 1) or '1'
+  local claim, attempts = next_claim(queue, id), task[5] and text(count(task[5]) + 1) or '1'
   write_taken(key, queue, claim, attempts)
   -- A plain producer may HSET a finished task to pending: the end of one run is not the end of the next.
   if task[17] then
@@ -251,31 +256,31 @@ local function is_mine(id, claim)
 end
 
 -- Judges one entry.
-local function look(queue, id, moved)
+local function look(queue, id)
   looked = looked + 1
-  if seen[id] then return decide('twin', id, queue, moved) end
+  if seen[id] then return decide('twin', id, queue) end
   local key = task_key(id)
   local plain = #id <= NAME_BYTES and not scheduled_any[queue] and read_plain(key)
-  if plain and not (cutoffs and is_cut(queue, plain[1], plain[5])) then return take_plain(key, queue, id, moved, plain) end
+  if plain and not (cutoffs and is_cut(queue, plain[1], plain[5])) then return take_plain(key, queue, id, plain) end
   seen[id] = true   -- a plain one needs no mark: its own claim shows that it was taken
-  if #id > NAME_BYTES then return decide('quarantine', id, queue, moved) end
+  if #id > NAME_BYTES then return decide('quarantine', id, queue) end
   local size = redis.pcall('HSTRLEN', key, 'args')
-  if is_error(size) then return decide('quarantine', id, queue, moved) end
+  if is_error(size) then return decide('quarantine', id, queue) end
   local task = redis.call('HMGET', key, 'function', 'state', 'worker', 'claim', 'attempts', 'lost', 'result-ttl', 'expires',
     'time-limit', 'memory-limit', 'retries', 'retry-delay', 'retry-backoff', 'reply-to', 'traceparent',
     size <= args_cap and 'args' or 'state', 'result', 'username', 'retried', 'cancelled-created', 'pending-created')
   if task[4] and is_mine(id, task[4]) then
     bytes_left = bytes_left - size   -- they were read once more
-    return decide('twin', id, queue, moved)
+    return decide('twin', id, queue)
   end
   local usual = task[1] and #task[1] <= NAME_BYTES and (not task[2] or task[2] == 'pending') and size <= args_cap
     and not (task[6] or task[7] or task[8] or task[9] or task[10] or task[11] or task[12] or task[13] or task[20] or cutoffs
     or scheduled_any[queue])
   if not usual then
-    local what, code, reason, ttl, reply_to = unusual(queue, id, task, size, moved)
-    if what ~= 'take' then return decide(what, id, queue, moved, code, reason, ttl, reply_to) end
+    local what, code, reason, ttl, reply_to = unusual(queue, id, task, size)
+    if what ~= 'take' then return decide(what, id, queue, code, reason, ttl, reply_to) end
   end
-  take(key, queue, id, moved, task, size)
+  take(key, queue, id, task, size)
 end
 
 -- One key of a wrong type takes its queue out of this call, and no other.
@@ -287,11 +292,11 @@ end
 
 local has_more = {}
 local function usable(queue)
-  if is_simple(queue) then return true end
+  if is_simple(queue, arrived_key(queue)) then return true end
   local scheduled, waiting = scheduled_key(queue), app .. queue .. ':waiting'
   local parked, dropped = app .. queue .. ':parked', app .. queue .. ':quarantine'
   if keep_out(queue, scheduled, 'zset') or keep_out(queue, waiting, 'zset') or keep_out(queue, parked, 'zset')
-    or keep_out(queue, dropped, 'list') then
+    or keep_out(queue, dropped, 'list') or keep_out(queue, arrived_key(queue), 'list') then
     return false
   end
   cutoffs = cutoffs or (redis.call('TYPE', cutoffs_key).ok == 'hash' and {})
@@ -309,14 +314,6 @@ for i = 1, queue_count do
     usable_queues[queue] = usable(queue)
     if usable_queues[queue] then queues[#queues + 1] = queue end
   end
-end
-for i = 10 + queue_count, #ARGV, 2 do
-  local queue, id = ARGV[i], ARGV[i + 1]
-  local place = usable_queues[queue] and redis.pcall('LPOS', executing_key(queue), id)
-  -- Not there: recover has adopted it, or somebody deleted the list, and then its task stands nowhere else. So it is looked at
-  -- all the same; an entry too many costs nothing.
-  local is_known = place or (usable_queues[queue] and redis.call('EXISTS', task_key(id)) == 1)
-  if is_known and not is_error(place) then look(queue, id, place and true or false) end
 end
 
 local pops, unparks = {}, {}
@@ -344,6 +341,11 @@ local function look_at_parked(queue)
   end
 end
 
+local function look_at_list(queue, list)
+  local popped = look_along(queue, list)
+  if popped > 0 then pops[#pops + 1] = {list, popped} end
+end
+
 local function look_at(queue)
   local pending, executing = pending_key(queue), executing_key(queue)
   local length = redis.pcall('LLEN', pending)
@@ -351,8 +353,8 @@ local function look_at(queue)
   if length == 0 and not has_more[queue] then return end
   if keep_out(queue, executing, 'list') then return end
   look_at_parked(queue)
-  local popped = look_along(queue, pending)
-  if popped > 0 then pops[#pops + 1] = {pending, popped} end
+  if has_more[queue] then look_at_list(queue, arrived_key(queue)) end   -- they were the oldest in pending
+  look_at_list(queue, pending)
 end
 
 for i = 1, #queues do
@@ -387,10 +389,9 @@ if #todo > 0 then
   end
 
   for i = 1, #todo do
-    local what, id, queue, moved = unpack(todo[i], 1, 4)
-    if moved then redis.call('LREM', executing_key(queue), 1, id) end
+    local what, id, queue = unpack(todo[i], 1, 3)
     if what ~= 'wait' and what ~= 'twin' and waiting_any[queue] then redis.call('ZREM', app .. queue .. ':waiting', id) end
-    act[what](id, queue, unpack(todo[i], 5, 8))
+    act[what](id, queue, unpack(todo[i], 4, 7))
   end
 end
 
