@@ -346,7 +346,7 @@ return words
 `,
   },
   claim: {
-    sha: '85b5d7d6409ca8e192260382185e5eed2873db5a',
+    sha: '473112fc0535f61e1d919a19d741a2b7319a8814',
     source: `-- claim: pending -> executing. Moves up to n ids to executing and takes them for one worker, in one step.
 -- Parts: base time count
 ${base}${time}${count}-- ARGV: now, worker, request, limit, bytes (of args a call), args-cap (bytes of one task's args),
@@ -412,15 +412,14 @@ local function is_simple(queue, ...)
     app .. queue .. ':quarantine', cutoffs_key, ...) == 0
 end
 
--- An idle worker's claim: the one plain task that its wait has brought. It comes before the rest because somebody waits
--- for it, and a script that runs cold pays for all that it makes.
+-- An idle worker's claim: the one plain task that its wait has brought, and nothing else in sight. It comes before the rest
+-- because somebody waits for it, and a script that runs cold pays for all that it makes.
 local function take_arrived(queue)
-  if not is_simple(queue) then return nil end
   local arrived, executing = arrived_key(queue), executing_key(queue)
   local id = redis.pcall('LMOVE', arrived, executing, 'RIGHT', 'LEFT')
   if type(id) ~= 'string' then return nil end
   local key = task_key(id)
-  local task = #id <= NAME_BYTES and read_plain(key)
+  local task = #id <= NAME_BYTES and is_simple(queue, arrived, pending_key(queue)) and read_plain(key)
   if not task then
     redis.call('LMOVE', executing, arrived, 'LEFT', 'RIGHT')
     return nil
@@ -431,7 +430,7 @@ local function take_arrived(queue)
   redis.call('HSET', held, id, claim .. ' ' .. queue)
   return {'claimed', 1, {{id, queue, claim, task[1], task[2] or '', '1', '0'}}, {}}
 end
-if wait and limit == 1 and queue_count == 1 and not is_repeated then
+if wait and limit > 0 and queue_count == 1 and not is_repeated then
   local taken = take_arrived(ARGV[10])
   if taken then return taken end
 end

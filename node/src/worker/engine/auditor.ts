@@ -14,6 +14,8 @@ export interface Books {
   known(): ReadonlySet<string>;
   /** Is nothing on its way that would change them? */
   quiet(): boolean;
+  /** May the reply with this claim be on its way all the same? That of a wait always may. */
+  coming(claim: Buffer): boolean;
 }
 
 /** The audit of one worker. */
@@ -43,8 +45,9 @@ export class Auditor {
     const strange = [];
     for (let at = 0; at < reply.length; at += 2) {
       const [id, value] = [reply[at]!, reply[at + 1]!];
-      if (!known.has(id.toString('latin1')))
-        strange.push([id, value.subarray(0, value.indexOf(' ')), '', false] as const);
+      const claim = value.subarray(0, value.indexOf(' '));
+      const isKnown = known.has(id.toString('latin1')) || this.books.coming(claim);
+      if (!isKnown) strange.push([id, claim, '', false] as const);
     }
     if (strange.length === 0) return;
     this.log('warning', `${strange.length} tasks are held in this worker's name that it does not know; they go back`);

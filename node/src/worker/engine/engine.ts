@@ -136,6 +136,7 @@ export class Engine {
       worker: () => this.#membership.id,
       known: () => this.#dispatcher.ids(),
       quiet: () => !this.#isOnItsWay(),
+      coming: (claim: Buffer) => this.#fetcher.isComing(claim),
     };
     const auditor = new Auditor(this.#session, keys, books, log);
     return {

@@ -33,6 +33,7 @@ export class Fetcher {
   drained = false;
   inFlight = 0;
   readonly waits: readonly Wait[];
+  // One count for all: each wait sees it grow too.
   #request = 0;
   #badUntil = new Map<string, number>();
   #notBefore = 0;
@@ -51,7 +52,6 @@ export class Fetcher {
   begin(worker: string): void {
     this.worker = worker;
     this.#request = 0;
-    for (const wait of this.waits) wait.request = 0;
   }
 
   /** Something may have come that no wait sees (parked tasks, another worker's): claims once more. */
@@ -78,18 +78,18 @@ export class Fetcher {
   async #claim(room: number, now: number): Promise<void> {
     const worker = this.worker;
     const limit = Math.min(room, CLAIM_MOST);
-    this.#request += 1;
-    const reply = await this.#ask(this.#call(this.#request, limit, this.#usable(now)));
+    const reply = await this.#ask(this.#call(limit, this.#usable(now)));
     if (worker !== this.worker || reply === undefined) return;
     if (limit > 0) this.drained = reply.looked < limit;
     this.#claimed(reply);
   }
 
   // wait: the place of the wait that this call stands behind.
-  #call(request: number, limit: number, queues: readonly string[], wait?: number): Call<ClaimReply> {
+  #call(limit: number, queues: readonly string[], wait?: number): Call<ClaimReply> {
+    this.#request += 1;
     const { argsCap, resultTtl } = this.settings;
     const options = { maxBytes: CLAIM_BYTES, argsCap, resultTtl, failedTtl: FAILED_TTL, wait };
-    return claim(this.keys, this.worker, request, limit, queues, options);
+    return claim(this.keys, this.worker, this.#request, limit, queues, options);
   }
 
   // undefined: it was refused.
@@ -123,6 +123,7 @@ export class Fetcher {
   #claimed(reply: ClaimReply): void {
     const now = performance.now();
     if (reply.state !== 'claimed') {
+      this.drained = false;
       this.#notBefore = now + PAUSE / 10;
       this.hooks.onLostId(reply.state);
       return;
@@ -146,12 +147,12 @@ export class Fetcher {
   #arm(wait: Wait, place: number, room: number): void {
     const worker = this.worker;
     const limit = Math.ceil(Math.min(room, CLAIM_MOST) / this.waits.length);
-    wait.request += 1;
-    wait.arm(this.#call(wait.request, limit, [wait.queue], place), {
+    const call = this.#call(limit, [wait.queue], place);
+    wait.arm(call, `${worker}/${place}:${this.#request}.`, {
       repeat: (call) => this.#ask(call),
       onReply: (reply, id) => {
-        if (worker !== this.worker) return;
-        this.drained = reply !== undefined && (reply.looked < limit || (limit === 1 && isOf(reply, id)));
+        if (worker !== this.worker) return this.lookAgain(); // what came is for the next claim
+        this.drained = reply !== undefined && (reply.looked < limit || (room === 1 && isOf(reply, id)));
         if (reply !== undefined) this.#claimed(reply);
         else this.look();
       },
@@ -167,7 +168,12 @@ export class Fetcher {
     );
   }
 
-  /** Does a wait still have an id to bring? */
+  /** May this claim be one of ours whose reply is on its way? */
+  isComing(claim: Buffer): boolean {
+    return this.waits.some((wait) => wait.armed && claim.toString('latin1').startsWith(wait.mark));
+  }
+
+  /** Does a wait still have an answer to bring? */
   get isWaiting(): boolean {
     return this.waits.some((wait) => wait.armed);
   }
@@ -177,7 +183,7 @@ export class Fetcher {
   }
 }
 
-// Did the claim take what the wait has brought? Then another wait says soonest whether there is more.
+// Has the claim taken what came? If that took the only slot, another wait says soonest whether there is more.
 function isOf({ tasks }: ClaimReply, id: Buffer | null): boolean {
   return id !== null && tasks[0] !== undefined && tasks[0].id.equals(id);
 }

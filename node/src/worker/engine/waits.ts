@@ -27,8 +27,8 @@ export interface Waiting {
 export class Wait {
   /** Is its command under way? Then its reply may bring an id. */
   armed = false;
-  /** Counts the claims that stood behind it, under one worker id. */
-  request = 0;
+  /** What the claims begin with that are on their way. */
+  mark = '';
   readonly #line: Line;
   readonly #command: readonly (string | number)[];
   #clientId = 0;
@@ -52,7 +52,8 @@ export class Wait {
   }
 
   /** Begins to wait, with this claim behind. */
-  arm(call: Call<ClaimReply>, hooks: Waiting): void {
+  arm(call: Call<ClaimReply>, mark: string, hooks: Waiting): void {
+    this.mark = mark;
     this.#wanted = true;
     this.armed = true;
     this.#unblocking = false;
@@ -79,7 +80,8 @@ export class Wait {
       if (!this.#line.isOpen) await this.#greet();
       if (this.#wanted) [id, reply] = await this.#line.callBehind(this.#command, call, DEADLINE);
     } catch (error) {
-      this.#notBefore = performance.now() + PAUSE;
+      // A text that the server has forgotten is sent by the repetition.
+      if (!/^NOSCRIPT/.test((error as Error).message)) this.#notBefore = performance.now() + PAUSE;
       this.log('debug', `waiting on queue ${this.queue}: ${(error as Error).message}`);
       reply = await hooks.repeat(call);
     }

@@ -144,14 +144,14 @@ def claim(
     limit: int,
     queues: Sequence[str],
     *,
-    moved: Sequence[tuple[str, bytes]] = (),
+    wait: int | None = None,
     max_bytes: int,
     args_cap: int,
     result_ttl: int,
     failed_ttl: int,
     now: int | None = None,
 ) -> Call[ClaimReply]:
-    """pending -> executing. moved: (queue, id) of entries that a wait has moved to executing already."""
+    """pending -> executing. wait: the name of the wait that this call stands behind; it counts its own requests."""
     args: list[Arg] = [
         _now(now),
         worker,
@@ -164,8 +164,8 @@ def claim(
         len(queues),
         *queues,
     ]
-    for queue, id in moved:
-        args += (queue, id)
+    if wait is not None:
+        args.append(wait)
     return Call(SCRIPTS["claim"], keys.app, args, _claim_reply)
 
 

@@ -39,6 +39,10 @@ class Keys:
     def pending(self, queue: str) -> str:
         return f"{self.app}{queue}:pending"
 
+    def arrived(self, queue: str) -> str:
+        """What waits have brought for the claims behind them."""
+        return f"{self.app}{queue}:arrived"
+
     def executing(self, queue: str) -> str:
         return f"{self.app}{queue}:executing"
 

@@ -15,7 +15,10 @@ _TWICE = 2  # beats in a row that must disagree: one may have met a call on its 
 
 
 class Auditor:
-    """known: the ids this worker knows to hold; quiet: nothing is on its way that would change them."""
+    """known: the ids this worker knows to hold; quiet: nothing is on its way that would change them.
+
+    coming: may the reply with this claim be on its way all the same? That of a wait always may.
+    """
 
     def __init__(
         self,
@@ -24,8 +27,10 @@ class Auditor:
         worker: Callable[[], str],
         known: Callable[[], set[bytes]],
         quiet: Callable[[], bool],
+        coming: Callable[[bytes], bool],
     ) -> None:
-        self._session, self._keys, self._worker, self._known, self._quiet = session, keys, worker, known, quiet
+        self._session, self._keys, self._worker = session, keys, worker
+        self._known, self._quiet, self._coming = known, quiet, coming
         self._strange = 0
 
     def compare(self, held: int) -> None:
@@ -40,8 +45,8 @@ class Auditor:
         if isinstance(reply, Refused) or not self._quiet():
             return
         known = self._known()
-        held = zip(reply[::2], reply[1::2], strict=True)
-        strange = [(id, value.split(b" ", 1)[0], "", False) for id, value in held if id not in known]
+        held = [(id, value.split(b" ", 1)[0]) for id, value in zip(reply[::2], reply[1::2], strict=True)]
+        strange = [(id, claim, "", False) for id, claim in held if id not in known and not self._coming(claim)]
         if strange:
             log.warning("%d tasks are held in this worker's name that it does not know; they go back", len(strange))
             self._session.call(release(self._keys, self._worker(), strange), lambda words: None)

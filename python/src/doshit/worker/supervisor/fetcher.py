@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
-from doshit.commands import Claimed, ClaimReply, claim
+from doshit.commands import Call, Claimed, ClaimReply, claim
 from doshit.values.keys import Keys
 from doshit.values.states import FAILED_TTL
 from doshit.worker.supervisor.dispatcher import Dispatcher
@@ -43,8 +44,7 @@ class Fetcher:
         self.stopped = False
         self.drained = False  # the last claim found less than it asked for
         self.in_flight = 0
-        self._request = 0
-        self._moved: list[tuple[str, bytes]] = []
+        self._request = 0  # one count for all: each wait sees it grow too
         self._bad_until: dict[str, float] = {}
         self._not_before = 0.0
 
@@ -52,19 +52,12 @@ class Fetcher:
         """Fetches under this worker id from now on."""
         self.worker, self._request = worker, 0
 
-    def arrived(self, queue: str, id: bytes) -> None:
-        """A wait moved this id to executing; it is claimed with the next call."""
-        self._moved.append((queue, id))
-        self.drained = False
-
-    @property
-    def has_moved(self) -> bool:
-        return bool(self._moved)
-
     def claim(self, room: int, now: float) -> None:
         """Claims if there is room and something may be there."""
-        if (self._moved and self.in_flight < _IN_FLIGHT) or self._may_claim(room, now):
-            self._claim(room, now)
+        if self._may_claim(room, now):
+            queues = [queue for queue in self._queues if self._bad_until.get(queue, 0.0) <= now]
+            asked = min(room, CLAIM_MOST)
+            self._ask(self._call(asked, queues), partial(self._claimed, asked))
 
     def room(self, now: float) -> int:
         """How many more tasks this worker wants."""
@@ -75,52 +68,76 @@ class Fetcher:
             return False
         return room >= _WORTH_A_CALL or room * 2 >= self._dispatcher.queued()
 
-    def _claim(self, room: int, now: float) -> None:
-        moved, self._moved = self._moved, []
-        queues = [queue for queue in self._queues if self._bad_until.get(queue, 0.0) <= now]
-        asked = min(room, CLAIM_MOST)
+    def _call(self, limit: int, queues: Sequence[str], wait: int | None = None) -> Call[ClaimReply]:
         self._request += 1
-        self.in_flight += 1
-        worker = self.worker
-        call = claim(
-            self._keys, worker, self._request, asked, queues, moved=moved, max_bytes=CLAIM_BYTES,
+        return claim(
+            self._keys, self.worker, self._request, limit, queues, wait=wait, max_bytes=CLAIM_BYTES,
             args_cap=self._args_cap, result_ttl=self._result_ttl, failed_ttl=FAILED_TTL,
         )  # fmt: skip
-        self._session.call(call, lambda reply: self._claimed(reply, asked, moved, worker))
 
-    def _claimed(
-        self,
-        reply: ClaimReply | Refused,
-        asked: int,
-        moved: list[tuple[str, bytes]],
-        worker: str,
-    ) -> None:
-        self.in_flight -= 1
-        if isinstance(reply, Refused):
-            log.warning("Redis refuses to hand out tasks, trying again: %s", reply)
-            self._moved = moved + self._moved
-            self._not_before = time.monotonic() + _PAUSE
-            return
+    def _ask(self, call: Call[ClaimReply], done: Callable[[ClaimReply], None]) -> None:
+        self.in_flight += 1
+        worker = self.worker
+
+        def answered(reply: ClaimReply | Refused) -> None:
+            self.in_flight -= 1
+            if isinstance(reply, Refused):
+                log.warning("Redis refuses to hand out tasks, trying again: %s", reply)
+                self._not_before = time.monotonic() + _PAUSE
+                self.drained = False
+            elif worker == self.worker:
+                done(reply)
+
+        self._session.call(call, answered)
+
+    def _claimed(self, asked: int, reply: ClaimReply) -> None:
+        self.drained = reply.looked < asked if asked else self.drained
+        self._take(reply)
+
+    def _take(self, reply: ClaimReply) -> None:
         if reply.state != "claimed":
-            if worker == self.worker:
-                self._moved = moved + self._moved
-                self.on_lost_id(reply.state)
+            self.drained = False
+            self.on_lost_id(reply.state)
             return
         for queue, problem in reply.problems:
             log.error("queue %s is left out for %g s: %s", queue, _PAUSE * 5, problem)
             self._bad_until[queue] = time.monotonic() + _PAUSE * 5
-        self.drained = reply.looked < asked + len(moved) if asked else self.drained
         if reply.tasks:
             self.on_tasks(reply.tasks)
 
     def wait(self, room: int, now: float) -> None:
         """One wait a queue while the queues are empty and a child is free. What comes beyond that goes back soon."""
-        for wait in self.waits:
-            if room and self.drained and not self._moved and self._bad_until.get(wait.queue, 0.0) <= now:
-                wait.arm(now)
-            elif not room and (command := wait.unblock()):
-                self._session.call(command, lambda reply: None)
+        for place, wait in enumerate(self.waits, 1):
+            if not room:
+                self._unblock(wait)
+            elif self.drained and self._bad_until.get(wait.queue, 0.0) <= now and wait.is_ready(now):
+                self._arm(wait, place, room, now)
             wait.tick(now)
+
+    def _unblock(self, wait: Wait) -> None:
+        command = wait.unblock()
+        if command:
+            self._session.call(command, lambda reply: None)
+
+    def _arm(self, wait: Wait, place: int, room: int, now: float) -> None:
+        asked = -(-min(room, CLAIM_MOST) // len(self.waits))
+        call = self._call(asked, [wait.queue], place)
+        wait.on_reply = partial(self._came, self.worker, asked, room == 1)
+        wait.on_lost = partial(self._ask, done=partial(self._claimed, asked))
+        wait.arm(call, f"{self.worker}/{place}:{self._request}.".encode(), now)
+
+    def _came(self, worker: str, asked: int, is_one: bool, reply: ClaimReply, id: bytes | None) -> None:
+        if worker != self.worker:  # an older one of ours: what came is for the next claim
+            self.drained = False
+            return
+        # Has what came taken the only slot? Then another wait says soonest whether there is more.
+        took_it = is_one and bool(reply.tasks) and reply.tasks[0].id == id
+        self.drained = took_it or reply.looked < asked
+        self._take(reply)
+
+    def is_coming(self, claim: bytes) -> bool:
+        """May this be one of ours whose reply is on its way?"""
+        return any(wait.armed and claim.startswith(wait.mark) for wait in self.waits)
 
     def look_again(self) -> None:
         """Something may have come that no wait sees (parked tasks, another worker's): claim once more."""

@@ -58,10 +58,10 @@ class Line:
         self.link, self._made, self.opened_at = made, None, now
         self.send(self._greeting)
 
-    def send(self, command: Sequence[str | int]) -> bool:
+    def send(self, *commands: Sequence[bytes | str | int | float]) -> bool:
         """False: the connection is lost."""
         try:
-            self.link.send(command)
+            self.link.send(*commands)
         except LinkLost:
             return False
         return True

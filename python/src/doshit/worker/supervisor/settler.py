@@ -134,7 +134,7 @@ class Settler:
 def _claimed_at(task: Claimed) -> tuple[int, int]:
     """Which claim of this worker brought it, and as the how many: the end of its token."""
     request, _, n = task.claim.rpartition(b"/")[2].partition(b".")
-    return int(request), int(n)
+    return int(request.rpartition(b":")[2]), int(n)
 
 
 def unknown_reason(function: bytes, known: frozenset[bytes]) -> str:

@@ -78,9 +78,7 @@ class Supervisor:
         self.notes = Notes(self.session, keys, lambda: self.membership.id, settings.output_cap)
         self.endings = Endings(self.settler, self.policies, self.notes.close)
         self.fetcher = Fetcher(self.session, keys, queues, self.dispatcher, settings.result_ttl, settings.args_cap)
-        self.fetcher.waits = [
-            Wait(url, keys, queue, self.fetcher.arrived, self.fetcher.look_again, self._wake) for queue in queues
-        ]
+        self.fetcher.waits = [Wait(url, keys, queue, self._wake) for queue in queues]
         self.hints = Hints(url, keys, self._hinted, self._wake)
         self.family = Family(settings, nursery, concurrency, self.dispatcher.children, self._all)
         self.canceller = Canceller(self.session, keys, settings.result_ttl)
@@ -93,8 +91,9 @@ class Supervisor:
         )
         self.predecessors = Predecessors(self.session, keys)
         self.auditor = Auditor(
-            self.session, keys, lambda: self.membership.id, self.dispatcher.ids, lambda: not self._on_its_way()
-        )
+            self.session, keys, lambda: self.membership.id, self.dispatcher.ids, lambda: not self._on_its_way(),
+            self.fetcher.is_coming,
+        )  # fmt: skip
         self._talkers: tuple[Session | Hints | Wait, ...] = (self.session, self.hints, *self.fetcher.waits)
         self._listening: dict[object, tuple[int, int, int]] = {}
         self._heeded = self._signals = 0
@@ -217,7 +216,7 @@ class Supervisor:
         return waiting >= _FLUSH_AT or self.settler.age(now) >= NAP or not self._in_bulk()
 
     def _patience(self, now: float) -> float:
-        if self.settler.waiting() or self.fetcher.has_moved or self._more_output:
+        if self.settler.waiting() or self._more_output:
             return NAP
         if self._put_off:
             return max(0.0, self._house_at - now)
@@ -371,7 +370,7 @@ class Supervisor:
 
     def _on_its_way(self) -> bool:
         """Is there a call under way that changes what this worker holds?"""
-        return bool(self.settler.unsettled or self.fetcher.in_flight or self.fetcher.has_moved)
+        return bool(self.settler.unsettled or self.fetcher.in_flight)
 
     def _is_at_rest(self) -> bool:
         return not self.dispatcher.outstanding() and not self._on_its_way()

@@ -1,7 +1,8 @@
-"""The idle waits: one blocking BLMOVE per queue, each on a connection of its own. Takes nothing itself; hands ids on.
+"""The idle waits: one for each queue, a BLMOVE on a connection of its own and a claim right behind it.
 
-A wait's reply may be lost with its connection; the id then stands in executing with nobody holding it, and recover
-brings it back. So a wait is never sent again by itself.
+The server runs the claim in the same step in which the BLMOVE ends, so what arrives is claimed without another round
+trip. The replies may be lost with the connection. What BLMOVE has moved is in `arrived`, where every claim looks first;
+and the claim is asked again elsewhere, for the same request answers the same tasks.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from doshit.commands import Call, ClaimReply
 from doshit.transport import Link, ReplyError
 from doshit.values.keys import Keys
 from doshit.worker.supervisor.line import Line
@@ -23,70 +25,85 @@ _PAUSE = 1.0  # after an error
 
 
 class Wait:
-    """The wait of one queue. on_id(queue, id) hears what arrived, on_nothing that nothing came in time."""
+    """The wait of one queue.
 
-    def __init__(
-        self,
-        url: str,
-        keys: Keys,
-        queue: str,
-        on_id: Callable[[str, bytes], None],
-        on_nothing: Callable[[], None],
-        on_wake: Callable[[], None],
-    ) -> None:
+    on_reply hears what its claim has answered, and the id that came or None; on_lost that the replies did not come.
+    mark: what the claims begin with that are on their way.
+    """
+
+    def __init__(self, url: str, keys: Keys, queue: str, on_wake: Callable[[], None]) -> None:
         self.queue = queue
+        self.on_reply: Callable[[ClaimReply, bytes | None], None] = lambda reply, id: None
+        self.on_lost: Callable[[Call[ClaimReply]], None] = lambda call: None
+        self.mark = b""
         self._line = Line(url, "doshit-wait", ("CLIENT", "ID"), on_wake, keys.prefix)
-        self._command = ("BLMOVE", keys.pending(queue), keys.executing(queue), "RIGHT", "LEFT", BLOCK)
-        self._on_id, self._on_nothing = on_id, on_nothing
+        self._command = ("BLMOVE", keys.pending(queue), keys.arrived(queue), "RIGHT", "LEFT", BLOCK)
         self._client_id: int | None = None
+        self._call: Call[ClaimReply] | None = None
+        self._replies: list[Any] = []
         self._asked = 0.0
         self._not_before = 0.0
         self._unblocking = False
-        self.armed = False
 
     @property
     def link(self) -> Link:
         return self._line.link
 
-    def arm(self, now: float) -> None:
-        """Begins to wait, if it can."""
-        if self.armed or now < self._not_before or not self._line.ready(now) or self._client_id is None:
-            return
-        if self._line.send(self._command):
-            self.armed, self._asked, self._unblocking = True, now, False
-        else:
-            self._forget()
+    @property
+    def armed(self) -> bool:
+        """Is its claim under way?"""
+        return self._call is not None
+
+    def is_ready(self, now: float) -> bool:
+        """May it begin to wait? If its connection is missing, it begins to connect."""
+        if self.armed or now < self._not_before:
+            return False
+        return self._line.ready(now) and self._client_id is not None
+
+    def arm(self, call: Call[ClaimReply], mark: bytes, now: float) -> None:
+        """Begins to wait, with this claim behind."""
+        self._call, self.mark, self._replies = call, mark, []
+        self._asked, self._unblocking = now, False
+        if not self._line.send(self._command, call.evalsha()):
+            self._lose()
 
     def unblock(self) -> tuple[str, str, int] | None:
-        """The command that ends this wait early, for another connection; its own reply still comes."""
+        """The command that ends this wait early, for another connection; its own replies still come."""
         if not self.armed or self._unblocking or self._client_id is None:
             return None
         self._unblocking = True
         return ("CLIENT", "UNBLOCK", self._client_id)
 
     def receive(self) -> None:
-        """Reads its reply: an id, or nothing in time."""
+        """Reads what is there: the answer to the greeting, or the replies to the wait and its claim."""
         replies = self._line.receive()
         if replies is None:
-            self._forget()
+            self._lose()
         for reply in replies or ():
             if self._client_id is None:
                 self._client_id = reply if isinstance(reply, int) else 0
             else:
-                self._take(reply)
+                self._replies.append(reply)
+        if len(self._replies) == 2:
+            self._take(*self._replies)
 
-    def _take(self, reply: Any) -> None:
-        self.armed = False
-        if isinstance(reply, ReplyError):
-            log.warning("waiting on queue %s: %s", self.queue, reply)
-            self._not_before = time.monotonic() + _PAUSE
-            self._on_nothing()
-            if not str(reply).startswith("WRONGTYPE"):
-                self._forget()
-        elif reply is None:
-            self._on_nothing()
+    def _take(self, id: Any, reply: Any) -> None:
+        assert self._call is not None
+        call, self._call, self._replies = self._call, None, []
+        refusals = [it for it in (id, reply) if isinstance(it, ReplyError)]
+        if refusals:
+            self._refused(str(refusals[0]), call)
         else:
-            self._on_id(self.queue, reply)
+            self.on_reply(call.parse(reply), id)
+
+    def _refused(self, words: str, call: Call[ClaimReply]) -> None:
+        # A text that the server has forgotten is sent by the next try.
+        if not words.startswith("NOSCRIPT"):
+            log.warning("waiting on queue %s: %s", self.queue, words)
+            self._not_before = time.monotonic() + _PAUSE
+            if not words.startswith("WRONGTYPE"):
+                self._hang_up()
+        self.on_lost(call)
 
     def tick(self, now: float) -> None:
         """Gives a connection up that should have answered long ago, to its greeting or to a wait."""
@@ -94,11 +111,17 @@ class Wait:
         asked = self._line.opened_at if is_greeting else self._asked
         if (is_greeting or self.armed) and now - asked > _DEADLINE:
             log.warning("no answer to the wait on queue %s for %g s; connecting again", self.queue, _DEADLINE)
-            self._forget()
+            self._lose()
 
-    def _forget(self) -> None:
+    def _lose(self) -> None:
+        self._hang_up()
+        call, self._call, self._replies = self._call, None, []
+        if call is not None:
+            self.on_lost(call)
+
+    def _hang_up(self) -> None:
         self._line.hang_up()
-        self.armed, self._client_id = False, None
+        self._client_id = None
 
     def close(self) -> None:
-        self._forget()
+        self._hang_up()
