@@ -125,7 +125,7 @@ const BY_PLACE: Record<string, string[]> = {
   requeue: ['ids'],
   drop: ['ids'],
 };
-const BYTES = ['tasks', 'ends', 'moved', 'notes', 'ids'];
+const BYTES = ['tasks', 'ends', 'notes', 'ids'];
 
 /** Sends the call that this package makes of a step; the reply as the server sent it, which can be read. */
 export async function call(plain: Redis, step: Data, one: Data): Promise<Data> {

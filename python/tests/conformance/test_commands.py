@@ -34,7 +34,7 @@ def to_call(step: Case, case: Case) -> "commands.Call[Any]":
     """The Call that this package makes of a step."""
     transition = step["call"]["transition"]
     named = {**case.get("defaults", {}).get(transition, {}), **step["call"]["with"]}
-    for field in ("tasks", "ends", "moved", "notes", "ids"):
+    for field in ("tasks", "ends", "notes", "ids"):
         if field in named:
             named[field] = _arguments(named[field])
     call: commands.Call[Any] = getattr(commands, transition)(Keys("doshit"), now=step.get("now"), **named)
