@@ -419,7 +419,7 @@ export const FIELDS = {
     },
     {
       "key": "worker",
-      "description": "One worker. Fades 6 leases after its last beat; a sealed one is kept for an hour.",
+      "description": "One worker. Fades 6 leases after its last beat; a sealed one is kept for an hour. Besides these, one field request:{wait} for each of its waits: the number of the last claim request that stood behind it.",
       "fields": [
         {
           "name": "host",
@@ -673,6 +673,13 @@ export const KEYS = {
       "type": "hash",
       "part": "addition",
       "description": "When the shared duties were last done, and how far; its fields stand in fields.json."
+    },
+    {
+      "name": "arrived",
+      "pattern": "{app}:{queue}:arrived",
+      "type": "list",
+      "part": "addition",
+      "description": "Ids that the wait of an idle worker has taken from pending, for the claim behind it. Every claim looks here before pending."
     },
     {
       "name": "scheduled",
