@@ -31,8 +31,8 @@ NUMBERS = {
     "result-ttl": r"keep|\d+\.?\d*",
 }
 MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
-Left = Callable[[str, str | None], int]
-"""How many entries the call left in pending (None), or in the parked list of a function, of a queue."""
+Left = Callable[[str], int]
+"""How many entries the call left in a list, by its name behind the prefix."""
 
 
 def refusal(task: Fields, attempts: int, now: str, is_cut: bool) -> str | None:
@@ -49,18 +49,21 @@ def refusal(task: Fields, attempts: int, now: str, is_cut: bool) -> str | None:
 
 
 class Claiming:
-    """One call of claim. How far it looks is open in the protocol, so `left` tells it; what it does there is not."""
+    """One call of claim. How far it looks is open in the protocol, so `left` tells it; what it does there is not.
 
-    def __init__(self, world: World, worker: Worker, request: int) -> None:
-        self._world, self._worker, self._request = world, worker, request
+    wait: which wait of the worker it stands behind; 0: behind none.
+    """
+
+    def __init__(self, world: World, worker: Worker, request: int, wait: int) -> None:
+        self._world, self._worker, self._request, self._behind = world, worker, request, wait
+        self._mark = f"{worker.name}/{wait}:{request}." if wait else f"{worker.name}/{request}."
         self._seen: set[bytes] = set()
         self.looked = 0
         self.tasks: list[Taken] = []
 
     def again(self) -> list[Taken]:
         """What a repeated request answers: the tasks of the first, as far as they are held."""
-        mark = f"{self._worker.name}/{self._request}."
-        held = [(id, hold) for id, hold in self._worker.held.items() if hold.claim.startswith(mark)]
+        held = [(id, hold) for id, hold in self._worker.held.items() if hold.claim.startswith(self._mark)]
         held.sort(key=lambda it: int(it[1].claim.rpartition(".")[2]))
         return [self._taken(id, hold) for id, hold in held if "function" in self._world.tasks.get(id, {})]
 
@@ -68,36 +71,31 @@ class Claiming:
         attempts, lost, retried = (self._world.number(id, name) for name in ("attempts", "lost", "retried"))
         return Taken(id, hold.queue, hold.claim, attempts, lost, retried)
 
-    def run(self, queues: Sequence[str], moved: Sequence[tuple[str, bytes]], left: Left) -> None:
-        self._worker.request = self._request
-        for queue, id in moved:
-            stands = id in self._world.queues[queue].executing
-            if queue in queues and (stands or id in self._world.tasks):
-                self._look(queue, id, moved=stands)
+    def run(self, queues: Sequence[str], left: Left) -> None:
+        self._worker.requests[self._behind] = self._request
         for name in queues:
             place = self._world.queues[name]
             for function in [f for f in place.parked if f in self._worker.functions]:
-                self._take_off(name, place.parked[function], left(name, function))
+                self._take_off(name, place.parked[function], left(f"{name}:parked:{function}"))
                 if not place.parked[function]:
                     del place.parked[function]
-            self._take_off(name, place.pending, left(name, None))
+            self._take_off(name, place.arrived, left(f"{name}:arrived"))
+            self._take_off(name, place.pending, left(f"{name}:pending"))
 
     def _take_off(self, queue: str, entries: list[bytes], keep: int) -> None:
         while len(entries) > keep:
-            self._look(queue, entries.pop(), moved=False)
+            self._look(queue, entries.pop())
 
-    def _look(self, queue: str, id: bytes, moved: bool) -> None:
+    def _look(self, queue: str, id: bytes) -> None:
         place = self._world.queues[queue]
         self.looked += 1
-        fate, code = self._fate(queue, id, moved)
-        if moved and fate != "take":
-            place.leave_executing(id)
+        fate, code = self._fate(queue, id)
         if fate != "wait" and id not in self._seen:
             place.drop_waiting(id)
         self._seen.add(id)
-        getattr(self, f"_{fate}")(queue, id, moved, code)
+        getattr(self, f"_{fate}")(queue, id, code)
 
-    def _fate(self, queue: str, id: bytes, moved: bool) -> tuple[str, Any]:
+    def _fate(self, queue: str, id: bytes) -> tuple[str, Any]:
         world, task, place = self._world, self._world.tasks.get(id), self._world.queues[queue]
         if id in self._seen:
             return "drop", None
@@ -107,7 +105,7 @@ class Claiming:
             return self._without_hash(place, id), None
         if task.get("state") == "finished":
             return "over", None
-        if self._runs_elsewhere(place, id, task, moved) or place.is_early(id, world.now):
+        if self._runs_elsewhere(place, id, task) or place.is_early(id, world.now):
             return "drop", None
         if code := refusal(task, world.number(id, "attempts"), world.moment(), self._is_cut(queue, task)):
             return "fail", code
@@ -117,13 +115,13 @@ class Claiming:
         first = place.waiting.get(id)
         return "quarantine" if first is not None and self._world.now - first >= HASH_GRACE else "wait"
 
-    def _runs_elsewhere(self, place: Queue, id: bytes, task: Fields, moved: bool) -> bool:
+    def _runs_elsewhere(self, place: Queue, id: bytes, task: Fields) -> bool:
         if task.get("state") != "executing":
             return False
         holder = self._world.workers.get(task.get("worker", ""))
         if holder is not None and not holder.sealed and id in holder.held:
             return True
-        return "claim" not in task and place.executing[id] > moved
+        return "claim" not in task and place.executing[id] > 0
 
     def _is_cut(self, queue: str, task: Fields) -> bool:
         cutoffs = [
@@ -138,24 +136,24 @@ class Claiming:
 
     # The fates.
 
-    def _drop(self, queue: str, id: bytes, moved: bool, code: Any) -> None: ...
+    def _drop(self, queue: str, id: bytes, code: Any) -> None: ...
 
-    def _over(self, queue: str, id: bytes, moved: bool, code: Any) -> None:
+    def _over(self, queue: str, id: bytes, code: Any) -> None:
         self._world.bury(id)
 
-    def _quarantine(self, queue: str, id: bytes, moved: bool, code: Any) -> None:
+    def _quarantine(self, queue: str, id: bytes, code: Any) -> None:
         self._world.queues[queue].quarantine.insert(0, id[:255])
 
-    def _wait(self, queue: str, id: bytes, moved: bool, code: Any) -> None:
+    def _wait(self, queue: str, id: bytes, code: Any) -> None:
         place, now = self._world.queues[queue], self._world.now
         place.waiting = {id: at for id, at in place.waiting.items() if now - at < HASH_FORGOTTEN}
         place.waiting.setdefault(id, now)
         place.scheduled[id] = Span(now + HASH_LOOK, now + HASH_LOOK)
 
-    def _later(self, queue: str, id: bytes, moved: bool, code: Any) -> None:
+    def _later(self, queue: str, id: bytes, code: Any) -> None:
         self._world.queues[queue].scheduled[id] = Span(self._world.now + 1000, self._world.now + 1000)
 
-    def _fail(self, queue: str, id: bytes, moved: bool, code: str) -> None:
+    def _fail(self, queue: str, id: bytes, code: str) -> None:
         task = self._world.tasks[id]
         for name in ("claim", "result-value", "error-exception"):
             task.pop(name, None)
@@ -166,9 +164,9 @@ class Claiming:
         else:
             self._world.end(id, queue, _failure(queue, code))
 
-    def _take(self, queue: str, id: bytes, moved: bool, code: Any) -> None:
+    def _take(self, queue: str, id: bytes, code: Any) -> None:
         world, task = self._world, self._world.tasks[id]
-        hold = Hold(f"{self._worker.name}/{self._request}.{len(self.tasks) + 1}", queue)
+        hold = Hold(f"{self._mark}{len(self.tasks) + 1}", queue)
         if "result" in task:
             for name in RESULT_FIELDS:
                 task.pop(name, None)
@@ -179,8 +177,7 @@ class Claiming:
         self._worker.held[id] = hold
         if world.number(id, "lost") >= 2:
             self._worker.suspect = id
-        if not moved:
-            world.queues[queue].executing[id] += 1
+        world.queues[queue].executing[id] += 1
         self.tasks.append(self._taken(id, hold))
 
 

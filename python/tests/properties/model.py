@@ -80,6 +80,7 @@ class Queue:
 
     name: str = ""
     pending: list[bytes] = field(default_factory=list)
+    arrived: list[bytes] = field(default_factory=list)
     executing: Counter[bytes] = field(default_factory=Counter)
     scheduled: dict[bytes, Span] = field(default_factory=dict)
     waiting: dict[bytes, int] = field(default_factory=dict)
@@ -103,15 +104,17 @@ class Queue:
 
 @dataclass
 class Worker:
-    """A worker with its lease (ms; below 0: sealed), what it serves and what it holds."""
+    """A worker with its lease (ms; below 0: sealed), what it serves and what it holds.
+
+    requests: the number of the last, of its own (0) and of each of its waits (1, 2, ...).
+    """
 
     name: str
     functions: frozenset[str]
     queues: tuple[str, ...]
     lease: int
     held: dict[bytes, Hold] = field(default_factory=dict)
-    moved: list[tuple[str, bytes]] = field(default_factory=list)
-    request: int = 0
+    requests: Counter[int] = field(default_factory=Counter)
     suspect: bytes | None = None
     stops: set[str] = field(default_factory=set)
 

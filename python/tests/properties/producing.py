@@ -126,6 +126,15 @@ class Producing(Stage):
         self.muddled.add(id)
         self.foreign.add(id)
 
+    @rule(queue=queues)
+    def foreign_move(self, queue):
+        """LMOVE, and it dies before its HSET: an id in executing that nobody holds."""
+        id = self.client.lmove(KEYS.pending(queue), KEYS.executing(queue), "RIGHT", "LEFT")
+        place = self.world.queues[queue]
+        assert id == (place.pending.pop() if place.pending else None)
+        if id is not None:
+            place.executing[id] += 1
+
     @precondition(lambda self: self.foreign)
     @rule(queue=queues, pick=st.integers(0, 5))
     def foreign_end(self, queue, pick):

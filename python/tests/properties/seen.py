@@ -53,7 +53,7 @@ class Seen:
     queues: dict[str, Queue] = field(default_factory=dict)
     held: dict[str, dict[bytes, Hold]] = field(default_factory=dict)
     leases: dict[str, int] = field(default_factory=dict)
-    requests: dict[str, int] = field(default_factory=dict)
+    requests: dict[str, Counter[int]] = field(default_factory=dict)
     known: set[str] = field(default_factory=set)
     duties: Fields = field(default_factory=dict)
     stops: dict[str, set[str]] = field(default_factory=dict)
@@ -76,6 +76,9 @@ class Seen:
 
     def _pending(self, queue: Queue, _: bytes, value: Any, left_ms: int) -> None:
         queue.pending = value
+
+    def _arrived(self, queue: Queue, _: bytes, value: Any, left_ms: int) -> None:
+        queue.arrived = value
 
     def _executing(self, queue: Queue, _: bytes, value: Any, left_ms: int) -> None:
         queue.executing = Counter(value)
@@ -107,7 +110,9 @@ class Seen:
         self.held[text(worker)] = {id: Hold(claim, queue) for id, (claim, _, queue) in pairs.items()}
 
     def _worker(self, _: Queue, worker: bytes, value: Any, left_ms: int) -> None:
-        self.requests[text(worker)] = int(_fields("worker", value).get("request", 0))
+        waits = {name: number for name, number in value.items() if name.startswith(b"request:")}
+        own = _fields("worker", {name: item for name, item in value.items() if name not in waits}).get("request", 0)
+        self.requests[text(worker)] = Counter({0: int(own), **{int(name[8:]): int(it) for name, it in waits.items()}})
 
     def _workers(self, _: Queue, __: bytes, value: Any, left_ms: int) -> None:
         self.leases = {text(worker): at for worker, at in _scores(value).items()}
@@ -178,7 +183,7 @@ def agree(world: World, seen: Seen) -> None:
             same(f"{name}:{place}", getattr(there, place), getattr(queue, place))
     workers = world.workers.values()
     same("held", seen.held, {worker.name: worker.held for worker in workers if worker.held})
-    same("requests", seen.requests, {worker.name: worker.request for worker in workers})
+    same("requests", seen.requests, {worker.name: worker.requests for worker in workers})
     same("workers", {name: max(lease, -1) for name, lease in seen.leases.items()}, {w.name: w.lease for w in workers})
     assert all(lease != -2 or not world.workers[name].held for name, lease in seen.leases.items())
     same("stop", seen.stops, {worker.name: worker.stops for worker in workers if worker.stops})

@@ -137,5 +137,7 @@ class Stage(RuleBasedStateMachine):
 def places(world: World | Seen, id: bytes) -> int:
     """In how many places an id stands."""
     queues = world.queues.values()
-    lists = [ids for queue in queues for ids in (queue.pending, *queue.parked.values(), list(queue.scheduled))]
+    lists = [
+        ids for queue in queues for ids in (queue.pending, queue.arrived, *queue.parked.values(), list(queue.scheduled))
+    ]
     return sum(ids.count(id) for ids in lists) + sum(queue.executing[id] for queue in queues)

@@ -80,7 +80,9 @@ class Machine(Producing, Working):
     def is_empty(self):
         ids = set(self.accepted) - self.foreign
         places = [
-            place for queue in self.world.queues.values() for place in (queue.pending, queue.scheduled, queue.parked)
+            place
+            for queue in self.world.queues.values()
+            for place in (queue.pending, queue.arrived, queue.scheduled, queue.parked)
         ]
         return not any(places) and all(self.world.tasks[id].get("state") == "finished" for id in ids)
 
@@ -90,7 +92,7 @@ class Machine(Producing, Working):
         self.recover_once(1000)
         self.all_holds()
         self.promote_once(100)
-        self.take(last, 100, True)
+        self.take(last, 100)
         for id, hold in list(last.held.items()):
             self.end(last, id, hold.claim, GOOD)
 

@@ -26,41 +26,59 @@ class Working(Stage):
         if len(self.world.workers) < MOST_WORKERS:
             self.add_worker(f"w{len(self.world.workers)}", picked(SERVED, serves), picked(ORDERS, order))
 
-    @rule(worker=picks, queue=st.sampled_from(QUEUES))
-    def wait(self, worker, queue):
-        """What BLMOVE does for an idle worker; its claim may come, or never."""
-        id = self.client.lmove(KEYS.pending(queue), KEYS.executing(queue), "RIGHT", "LEFT")
+    @rule(queue=st.sampled_from(QUEUES))
+    def wait(self, queue):
+        """What BLMOVE does for an idle worker, whose claim does not come."""
+        self.bring(queue)
+
+    def bring(self, queue: str) -> None:
+        id = self.client.lmove(KEYS.pending(queue), KEYS.arrived(queue), "RIGHT", "LEFT")
         place = self.world.queues[queue]
         assert id == (place.pending.pop() if place.pending else None)
         if id is not None:
-            place.executing[id] += 1
-            self.worker(worker).moved.append((queue, id))
+            place.arrived.insert(0, id)
 
-    @rule(worker=picks, limit=st.integers(1, 4), with_moved=st.booleans())
-    def claim(self, worker, limit, with_moved):
-        self.take(self.worker(worker), limit, with_moved)
+    @rule(worker=picks, wait=picks, limit=st.integers(1, 4), is_second=st.booleans())
+    def wait_and_claim(self, worker, wait, limit, is_second):
+        """The same with the claim behind it; with is_second, another's claim comes in between."""
+        taker = self.worker(worker)
+        wait = 1 + wait % len(taker.queues)
+        self.bring(taker.queues[wait - 1])
+        if is_second:
+            self.take(self.worker(worker + 1), 1)
+        self.take(taker, limit, wait)
+
+    @rule(worker=picks, limit=st.integers(1, 4))
+    def claim(self, worker, limit):
+        self.take(self.worker(worker), limit)
 
     @rule(worker=picks)
     def claim_all(self, worker):
-        self.take(self.worker(worker), 10, True)
+        self.take(self.worker(worker), 10)
 
-    def take(self, taker: Worker, limit: int, with_moved: bool) -> None:
+    def take(self, taker: Worker, limit: int, wait: int = 0) -> None:
         """Claims, and compares each fate. How far a call looks is its own affair, but it begins with what is first."""
-        moved = [(queue, id) for queue, id in taker.moved if with_moved and queue in taker.queues]
-        taker.moved = [it for it in taker.moved if it not in moved]
-        was_anything = any(self.world.queues[queue].pending for queue in taker.queues)
-        reply = self.claim_call(taker, taker.request + 1, limit, moved)
+        queues = self.queues_of(taker, wait)
+        was_anything = any(self.world.queues[queue].pending or self.world.queues[queue].arrived for queue in queues)
+        request = taker.requests[wait] + 1
+        reply = self.claim_call(taker, request, limit, wait)
         if taker.sealed:
             assert reply.state == "sealed"
             return
-        claiming = Claiming(self.world, taker, taker.request + 1)
-        claiming.run(taker.queues, moved, self.left)
+        claiming = Claiming(self.world, taker, request, wait)
+        claiming.run(queues, self.left)
         self.same_tasks(reply, claiming)
-        assert len(reply.tasks) <= max(limit, len(moved)) and (reply.looked or not was_anything)
+        assert len(reply.tasks) <= limit and (reply.looked or not was_anything)
         self.hands += [(taker, task.id, task.claim) for task in claiming.tasks]
 
-    def claim_call(self, taker: Worker, request: int, limit: int, moved: list[tuple[str, bytes]]) -> Any:
-        call = commands.claim(KEYS, taker.name, request, limit, taker.queues, moved=moved, now=self.now, **CLAIM)
+    @staticmethod
+    def queues_of(taker: Worker, wait: int) -> tuple[str, ...]:
+        """Those that its claim names: a wait has one."""
+        return (taker.queues[wait - 1],) if wait else taker.queues
+
+    def claim_call(self, taker: Worker, request: int, limit: int, wait: int) -> Any:
+        queues = self.queues_of(taker, wait)
+        call = commands.claim(KEYS, taker.name, request, limit, queues, wait=wait or None, now=self.now, **CLAIM)
         return self.call(call)
 
     def same_tasks(self, reply: Any, claiming: Claiming) -> None:
@@ -71,20 +89,20 @@ class Working(Stage):
         same(taken, claiming.tasks)
         same((reply.state, reply.looked, reply.problems), ("claimed", claiming.looked, []))
 
-    def left(self, queue: str, function: str | None) -> int:
-        key = KEYS.pending(queue) if function is None else f"p:{queue}:parked:{function}"
-        return int(self.client.llen(key))
+    def left(self, name: str) -> int:
+        return int(self.client.llen(f"p:{name}"))
 
-    @rule(worker=picks, older=st.booleans())
-    def claim_again(self, worker, older):
+    @rule(worker=picks, older=st.booleans(), wait=picks)
+    def claim_again(self, worker, older, wait):
         """The reply was lost: the same request once more, or one before it."""
         taker = self.worker(worker)
-        if taker.sealed or not taker.request:
+        wait %= 1 + len(taker.queues)
+        if taker.sealed or not taker.requests[wait]:
             return
-        request = max(taker.request - older, 1)
-        claiming = Claiming(self.world, taker, request)
+        request = max(taker.requests[wait] - older, 1)
+        claiming = Claiming(self.world, taker, request, wait)
         claiming.tasks = claiming.again()
-        self.same_tasks(self.claim_call(taker, request, 5, []), claiming)
+        self.same_tasks(self.claim_call(taker, request, 5, wait), claiming)
 
     @precondition(lambda self: self.hands)
     @rule(hand=picks, end=st.sampled_from([GOOD, BAD]), other=st.booleans())
