@@ -58,6 +58,8 @@ class Claiming:
         self._world, self._worker, self._request, self._behind = world, worker, request, wait
         self._mark = f"{worker.name}/{wait}:{request}." if wait else f"{worker.name}/{request}."
         self._seen: set[bytes] = set()
+        # Of each entry is decided while reading; what then becomes of it may forget others.
+        self._waiting = {name: dict(place.waiting) for name, place in world.queues.items()}
         self.looked = 0
         self.tasks: list[Taken] = []
 
@@ -112,7 +114,7 @@ class Claiming:
         return ("later" if world.number(id, "lost") >= 2 and self._has_another_suspect(id) else "take"), None
 
     def _without_hash(self, place: Queue, id: bytes) -> str:
-        first = place.waiting.get(id)
+        first = self._waiting[place.name].get(id)
         return "quarantine" if first is not None and self._world.now - first >= HASH_GRACE else "wait"
 
     def _runs_elsewhere(self, place: Queue, id: bytes, task: Fields) -> bool:
