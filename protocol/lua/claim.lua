@@ -1,5 +1,5 @@
 -- claim: pending -> executing. Moves up to n ids to executing and takes them for one worker, in one step.
--- Parts: base time count
+-- Parts: base time
 -- ARGV: now, worker, request, limit, bytes (of args a call), args-cap (bytes of one task's args),
 --       result-ttl, failed-ttl (seconds), count of queues, queues in the order they are served,
 --       then, in a call that stands behind a wait, the name of this wait.
@@ -25,17 +25,40 @@ local LOSSES_ALONE = 2        -- a task this often lost is held one at a time
 local PARKED_NAMES = 100      -- parked functions looked at, a queue
 local NAME_BYTES = 255        -- of an id, a function's name, who asked, and a trace context
 
-local score = redis.call('ZSCORE', workers_key, worker)
+local score = redis.call('ZSCORE', app .. 'workers', worker)
 if not score then return {'unknown'} end
 if tonumber(score) < 0 then return {'sealed'} end
-local held = held_key(worker)
+local own, held, cutoffs_key = app .. 'worker:' .. worker, app .. 'held:' .. worker, app .. 'cutoffs'
 local counter = wait and 'request:' .. wait or 'request'
-local me = redis.call('HMGET', worker_key(worker), counter, 'catalog', 'suspect')
+local me = redis.call('HMGET', own, counter, 'catalog', 'suspect')
 if not me[2] then return {'unknown'} end
 local mark = worker .. '/' .. (wait and wait .. ':' or '') .. ARGV[3] .. '.'   -- what the claims of this call begin with
-local is_repeated = me[1] and request <= count(me[1])
-local cutoffs_key = app .. 'cutoffs'
+local last = me[1] and #me[1] < 16 and string.match(me[1], '^%d+$')   -- a stranger may have spoilt it
+local is_repeated = last and request <= tonumber(last)
 
+-- An idle worker's claim: the one plain task of a client that its wait has brought, and nothing else in sight. It comes
+-- first and makes no function: somebody waits for it, and a script that runs cold pays for each.
+local id = wait and limit > 0 and queue_count == 1 and not is_repeated
+  and redis.pcall('LMOVE', app .. ARGV[10] .. ':arrived', app .. ARGV[10] .. ':executing', 'RIGHT', 'LEFT')
+if type(id) == 'string' then
+  local stem = app .. ARGV[10]
+  local key, arrived, executing = app .. 'task:' .. id, stem .. ':arrived', stem .. ':executing'
+  local is_alone = redis.call('EXISTS', arrived, stem .. ':pending', stem .. ':scheduled', stem .. ':waiting', stem .. ':parked',
+    stem .. ':quarantine', cutoffs_key) == 0
+  local task = is_alone and redis.pcall('HMGET', key, 'function', 'args', 'state', 'queue', 'pending-created', 'reply-to')
+  if task and task[1] and task[2] and task[3] == 'pending' and task[4] == ARGV[10] and task[5] and #id <= NAME_BYTES
+    and #task[1] <= NAME_BYTES and #task[2] <= args_cap and redis.call('HLEN', key) == (task[6] and 6 or 5) then
+    local claim = mark .. '1'
+    redis.call('HSET', own, counter, ARGV[3])
+    redis.call('HSET', key, 'state', 'executing', 'worker', worker, 'claim', claim, 'executing-created', now_text(),
+      'attempts', '1')
+    redis.call('HSET', held, id, claim .. ' ' .. ARGV[10])
+    return {'claimed', 1, {{id, ARGV[10], claim, task[1], task[2], '1', '0'}}, {}}
+  end
+  redis.call('LMOVE', executing, arrived, 'LEFT', 'RIGHT')
+end
+
+-- Parts: keys count numbers shown calls held letgo ending
 -- Most tasks have these fields and no others; then nothing else need be read of them. False: look closer. Args over the cap
 -- are found out by reading them, so they count as read.
 local function read_plain(key)
@@ -58,35 +81,11 @@ local function write_taken(key, queue, claim, attempts, task)
 end
 
 -- Most of the time none of these is there: asked in one call, for each costs most when little is to do.
-local function is_simple(queue, ...)
-  return redis.call('EXISTS', scheduled_key(queue), app .. queue .. ':waiting', app .. queue .. ':parked',
-    app .. queue .. ':quarantine', cutoffs_key, ...) == 0
+local function is_simple(queue)
+  return redis.call('EXISTS', arrived_key(queue), scheduled_key(queue), app .. queue .. ':waiting', app .. queue .. ':parked',
+    app .. queue .. ':quarantine', cutoffs_key) == 0
 end
 
--- An idle worker's claim: the one plain task that its wait has brought, and nothing else in sight. It comes before the rest
--- because somebody waits for it, and a script that runs cold pays for all that it makes.
-local function take_arrived(queue)
-  local arrived, executing = arrived_key(queue), executing_key(queue)
-  local id = redis.pcall('LMOVE', arrived, executing, 'RIGHT', 'LEFT')
-  if type(id) ~= 'string' then return nil end
-  local key = task_key(id)
-  local task = #id <= NAME_BYTES and is_simple(queue, arrived, pending_key(queue)) and read_plain(key)
-  if not task then
-    redis.call('LMOVE', executing, arrived, 'LEFT', 'RIGHT')
-    return nil
-  end
-  local claim = mark .. '1'
-  redis.call('HSET', worker_key(worker), counter, ARGV[3])
-  write_taken(key, queue, claim, '1', task)
-  redis.call('HSET', held, id, claim .. ' ' .. queue)
-  return {'claimed', 1, {{id, queue, claim, task[1], task[2] or '', '1', '0'}}, {}}
-end
-if wait and limit > 0 and queue_count == 1 and not is_repeated then
-  local taken = take_arrived(ARGV[10])
-  if taken then return taken end
-end
-
--- Parts: numbers shown calls held letgo ending
 local function text(number) return string.format('%d', number) end
 local function short(value) return value and #value <= NAME_BYTES and value end
 
@@ -117,7 +116,7 @@ if is_repeated then
 end
 
 -- The first write: at maxmemory nothing has happened yet.
-redis.call('HSET', worker_key(worker), counter, ARGV[3])
+redis.call('HSET', own, counter, ARGV[3])
 
 -- A task that can be taken is written as soon as it was read. Of everything else is decided while reading, and done after:
 -- every entry of `todo` is {do, id, queue, ...}.
@@ -291,7 +290,7 @@ end
 
 local has_more = {}
 local function usable(queue)
-  if is_simple(queue, arrived_key(queue)) then return true end
+  if is_simple(queue) then return true end
   local scheduled, waiting = scheduled_key(queue), app .. queue .. ':waiting'
   local parked, dropped = app .. queue .. ':parked', app .. queue .. ':quarantine'
   if keep_out(queue, scheduled, 'zset') or keep_out(queue, waiting, 'zset') or keep_out(queue, parked, 'zset')
@@ -361,7 +360,7 @@ for i = 1, #queues do
   look_at(queues[i])
 end
 
-if (suspect or '') ~= (me[3] or '') then redis.call('HSET', worker_key(worker), 'suspect', suspect or '') end
+if (suspect or '') ~= (me[3] or '') then redis.call('HSET', own, 'suspect', suspect or '') end
 
 -- Rare, so what it needs is made only then: a cold script's price is what it makes.
 if #todo > 0 then

@@ -1,5 +1,5 @@
 -- park: executing -> pending. Sets aside tasks whose function this worker lacks, for one that serves it.
--- Parts: base time count numbers calls held letgo served ending
+-- Parts: base keys time count numbers calls held letgo served ending
 -- ARGV: now, worker, grace (seconds an unknown function may stay unserved), then for each task: id, claim, function.
 -- Replies: one word per task: "parked" (a live worker serves it and takes it from its parked list) |
 --          "waits" (nobody serves it yet: looked at again in a second, until the grace is over) |

@@ -1,5 +1,5 @@
 -- retry: executing -> pending. Puts off tasks whose run failed, to run them again.
--- Parts: base time calls count delay held letgo
+-- Parts: base keys time calls count delay held letgo
 -- ARGV: now, worker, then for each task: id, claim, delay (seconds), failure (a JSON object with attempt, code and reason; ""
 --       notes none).
 -- Replies: one word per task: "retried" | "stale" (the worker does not hold this claim, or the task has another by now) |

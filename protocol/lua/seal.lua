@@ -1,5 +1,5 @@
 -- seal: takes workers for dead that are known to be gone, because their host says so. What they held recover takes back.
--- Parts: base time calls sealing
+-- Parts: base keys time calls sealing
 -- ARGV: now, then ids of workers.
 -- Replies: one word per worker: "sealed" | "already" | "unknown" (it is not registered).
 -- Promise: as after the end of a lease, but at once: a sealed worker claims nothing more, and what is taken from it, it can no

@@ -1,6 +1,6 @@
 /** Written by `make sync` from protocol/lua; change it there. */
 
-const base = `-- base.lua: what every transition begins with: the prefix, the clock, the names of keys.
+const base = `-- base.lua: what every transition begins with: the prefix and the clock.
 --
 -- KEYS[1]  the application prefix with its colon, "doshit:". Every other key is derived from it, so that all
 --          of them lie in one hash slot when the prefix carries a {tag}.
@@ -14,20 +14,6 @@ else
   now_us = tonumber(ARGV[1])
 end
 local now = math.floor(now_us / 1000)
-
-
-local function task_key(id) return app .. 'task:' .. id end
-local function pending_key(queue) return app .. queue .. ':pending' end
-local function arrived_key(queue) return app .. queue .. ':arrived' end
-local function executing_key(queue) return app .. queue .. ':executing' end
-local function scheduled_key(queue) return app .. queue .. ':scheduled' end
-local function held_key(worker) return app .. 'held:' .. worker end
-local function worker_key(worker) return app .. 'worker:' .. worker end
-local workers_key = app .. 'workers'
-local queues_key = app .. 'queues'
-local duties_key = app .. 'duties'
-
-local function is_error(reply) return type(reply) == 'table' and reply.err ~= nil end
 `;
 
 const calls = `-- calls.lua: looks at arguments and keys before anything is written; lets what must work at maxmemory work there.
@@ -149,6 +135,21 @@ local function standing(task, claim)
 end
 `;
 
+const keys = `-- keys.lua: the names of keys, and what an error looks like.
+local function task_key(id) return app .. 'task:' .. id end
+local function pending_key(queue) return app .. queue .. ':pending' end
+local function arrived_key(queue) return app .. queue .. ':arrived' end
+local function executing_key(queue) return app .. queue .. ':executing' end
+local function scheduled_key(queue) return app .. queue .. ':scheduled' end
+local function held_key(worker) return app .. 'held:' .. worker end
+local function worker_key(worker) return app .. 'worker:' .. worker end
+local workers_key = app .. 'workers'
+local queues_key = app .. 'queues'
+local duties_key = app .. 'duties'
+
+local function is_error(reply) return type(reply) == 'table' and reply.err ~= nil end
+`;
+
 const letgo = `-- letgo.lua: whether a task is held, and taking it out of its worker's hands. Uses held.
 -- Is this task held by a worker that recover has not sealed?
 local function held_by_live(worker, id)
@@ -241,10 +242,10 @@ end
 
 export const SOURCES = {
   beat: {
-    sha: 'c31a3ae6bf423b48cabc5a257e3aa52a22a8b9c4',
+    sha: 'f4494f0e5ddf8ec44b82c1aab50f03f677889df1',
     source: `-- beat: says that a worker lives. Renews the one lease of all that it holds.
--- Parts: base calls
-${base}${calls}-- ARGV: now, worker, lease (ms).
+-- Parts: base keys calls
+${base}${keys}${calls}-- ARGV: now, worker, lease (ms).
 -- Replies: {"ok", how many tasks it holds, claims it is asked to end} | {"sealed"} (end your runs, start under a new id) |
 --          {"unknown"} (register again: the keys are gone).
 -- Promise: one call per beat whatever is in flight; works at maxmemory; a sealed worker can not come back to life.
@@ -271,10 +272,10 @@ return {'ok', holds, is_error(stops) and {} or stops}
 `,
   },
   cancel: {
-    sha: 'b97c309b5658670926c494ae76ab30a025e92993',
+    sha: '73ce7d88a16721a780da57d454d68a64553a714c',
     source: `-- cancel: pending -> finished; executing -> its worker is asked. Ends tasks that nobody wants any more.
--- Parts: base time numbers calls ending
-${base}${time}${numbers}${calls}${ending}-- ARGV: now, result-ttl (seconds), take (how many ids of the list \`cancel\` at most), then ids.
+-- Parts: base keys time numbers calls ending
+${base}${keys}${time}${numbers}${calls}${ending}-- ARGV: now, result-ttl (seconds), take (how many ids of the list \`cancel\` at most), then ids.
 -- Replies: one word per id, those given first, then those taken: "cancelled" (that is its end, written now
 --          or before) | "asked" (it runs, and its worker is asked to end the run) | "finished" (it had another end already) |
 --          "unknown" (there is no such task, and none is made) | "wrong-type" (its key is no hash).
@@ -346,10 +347,10 @@ return words
 `,
   },
   claim: {
-    sha: '473112fc0535f61e1d919a19d741a2b7319a8814',
+    sha: 'e6466467ce248e1b6ead8085855255f185f712c5',
     source: `-- claim: pending -> executing. Moves up to n ids to executing and takes them for one worker, in one step.
--- Parts: base time count
-${base}${time}${count}-- ARGV: now, worker, request, limit, bytes (of args a call), args-cap (bytes of one task's args),
+-- Parts: base time
+${base}${time}-- ARGV: now, worker, request, limit, bytes (of args a call), args-cap (bytes of one task's args),
 --       result-ttl, failed-ttl (seconds), count of queues, queues in the order they are served,
 --       then, in a call that stands behind a wait, the name of this wait.
 -- Replies: {"sealed"} | {"unknown"} (register first) |
@@ -374,18 +375,41 @@ local LOSSES_ALONE = 2        -- a task this often lost is held one at a time
 local PARKED_NAMES = 100      -- parked functions looked at, a queue
 local NAME_BYTES = 255        -- of an id, a function's name, who asked, and a trace context
 
-local score = redis.call('ZSCORE', workers_key, worker)
+local score = redis.call('ZSCORE', app .. 'workers', worker)
 if not score then return {'unknown'} end
 if tonumber(score) < 0 then return {'sealed'} end
-local held = held_key(worker)
+local own, held, cutoffs_key = app .. 'worker:' .. worker, app .. 'held:' .. worker, app .. 'cutoffs'
 local counter = wait and 'request:' .. wait or 'request'
-local me = redis.call('HMGET', worker_key(worker), counter, 'catalog', 'suspect')
+local me = redis.call('HMGET', own, counter, 'catalog', 'suspect')
 if not me[2] then return {'unknown'} end
 local mark = worker .. '/' .. (wait and wait .. ':' or '') .. ARGV[3] .. '.'   -- what the claims of this call begin with
-local is_repeated = me[1] and request <= count(me[1])
-local cutoffs_key = app .. 'cutoffs'
+local last = me[1] and #me[1] < 16 and string.match(me[1], '^%d+$')   -- a stranger may have spoilt it
+local is_repeated = last and request <= tonumber(last)
 
--- Most tasks have these fields and no others; then nothing else need be read of them. False: look closer. Args over the cap
+-- An idle worker's claim: the one plain task of a client that its wait has brought, and nothing else in sight. It comes
+-- first and makes no function: somebody waits for it, and a script that runs cold pays for each.
+local id = wait and limit > 0 and queue_count == 1 and not is_repeated
+  and redis.pcall('LMOVE', app .. ARGV[10] .. ':arrived', app .. ARGV[10] .. ':executing', 'RIGHT', 'LEFT')
+if type(id) == 'string' then
+  local stem = app .. ARGV[10]
+  local key, arrived, executing = app .. 'task:' .. id, stem .. ':arrived', stem .. ':executing'
+  local is_alone = redis.call('EXISTS', arrived, stem .. ':pending', stem .. ':scheduled', stem .. ':waiting', stem .. ':parked',
+    stem .. ':quarantine', cutoffs_key) == 0
+  local task = is_alone and redis.pcall('HMGET', key, 'function', 'args', 'state', 'queue', 'pending-created', 'reply-to')
+  if task and task[1] and task[2] and task[3] == 'pending' and task[4] == ARGV[10] and task[5] and #id <= NAME_BYTES
+    and #task[1] <= NAME_BYTES and #task[2] <= args_cap and redis.call('HLEN', key) == (task[6] and 6 or 5) then
+    local claim = mark .. '1'
+    redis.call('HSET', own, counter, ARGV[3])
+    redis.call('HSET', key, 'state', 'executing', 'worker', worker, 'claim', claim, 'executing-created', now_text(),
+      'attempts', '1')
+    redis.call('HSET', held, id, claim .. ' ' .. ARGV[10])
+    return {'claimed', 1, {{id, ARGV[10], claim, task[1], task[2], '1', '0'}}, {}}
+  end
+  redis.call('LMOVE', executing, arrived, 'LEFT', 'RIGHT')
+end
+
+-- Parts: keys count numbers shown calls held letgo ending
+${keys}${count}${numbers}${shown}${calls}${held}${letgo}${ending}-- Most tasks have these fields and no others; then nothing else need be read of them. False: look closer. Args over the cap
 -- are found out by reading them, so they count as read.
 local function read_plain(key)
   local task = redis.pcall('HMGET', key, 'function', 'args', 'state', 'queue', 'pending-created', 'reply-to')
@@ -407,36 +431,12 @@ local function write_taken(key, queue, claim, attempts, task)
 end
 
 -- Most of the time none of these is there: asked in one call, for each costs most when little is to do.
-local function is_simple(queue, ...)
-  return redis.call('EXISTS', scheduled_key(queue), app .. queue .. ':waiting', app .. queue .. ':parked',
-    app .. queue .. ':quarantine', cutoffs_key, ...) == 0
+local function is_simple(queue)
+  return redis.call('EXISTS', arrived_key(queue), scheduled_key(queue), app .. queue .. ':waiting', app .. queue .. ':parked',
+    app .. queue .. ':quarantine', cutoffs_key) == 0
 end
 
--- An idle worker's claim: the one plain task that its wait has brought, and nothing else in sight. It comes before the rest
--- because somebody waits for it, and a script that runs cold pays for all that it makes.
-local function take_arrived(queue)
-  local arrived, executing = arrived_key(queue), executing_key(queue)
-  local id = redis.pcall('LMOVE', arrived, executing, 'RIGHT', 'LEFT')
-  if type(id) ~= 'string' then return nil end
-  local key = task_key(id)
-  local task = #id <= NAME_BYTES and is_simple(queue, arrived, pending_key(queue)) and read_plain(key)
-  if not task then
-    redis.call('LMOVE', executing, arrived, 'LEFT', 'RIGHT')
-    return nil
-  end
-  local claim = mark .. '1'
-  redis.call('HSET', worker_key(worker), counter, ARGV[3])
-  write_taken(key, queue, claim, '1', task)
-  redis.call('HSET', held, id, claim .. ' ' .. queue)
-  return {'claimed', 1, {{id, queue, claim, task[1], task[2] or '', '1', '0'}}, {}}
-end
-if wait and limit > 0 and queue_count == 1 and not is_repeated then
-  local taken = take_arrived(ARGV[10])
-  if taken then return taken end
-end
-
--- Parts: numbers shown calls held letgo ending
-${numbers}${shown}${calls}${held}${letgo}${ending}local function text(number) return string.format('%d', number) end
+local function text(number) return string.format('%d', number) end
 local function short(value) return value and #value <= NAME_BYTES and value end
 
 -- One task of the reply; most have none of what may come last and end before it.
@@ -466,7 +466,7 @@ if is_repeated then
 end
 
 -- The first write: at maxmemory nothing has happened yet.
-redis.call('HSET', worker_key(worker), counter, ARGV[3])
+redis.call('HSET', own, counter, ARGV[3])
 
 -- A task that can be taken is written as soon as it was read. Of everything else is decided while reading, and done after:
 -- every entry of \`todo\` is {do, id, queue, ...}.
@@ -640,7 +640,7 @@ end
 
 local has_more = {}
 local function usable(queue)
-  if is_simple(queue, arrived_key(queue)) then return true end
+  if is_simple(queue) then return true end
   local scheduled, waiting = scheduled_key(queue), app .. queue .. ':waiting'
   local parked, dropped = app .. queue .. ':parked', app .. queue .. ':quarantine'
   if keep_out(queue, scheduled, 'zset') or keep_out(queue, waiting, 'zset') or keep_out(queue, parked, 'zset')
@@ -710,7 +710,7 @@ for i = 1, #queues do
   look_at(queues[i])
 end
 
-if (suspect or '') ~= (me[3] or '') then redis.call('HSET', worker_key(worker), 'suspect', suspect or '') end
+if (suspect or '') ~= (me[3] or '') then redis.call('HSET', own, 'suspect', suspect or '') end
 
 -- Rare, so what it needs is made only then: a cold script's price is what it makes.
 if #todo > 0 then
@@ -754,10 +754,10 @@ return {'claimed', looked, tasks, problems}
 `,
   },
   drop: {
-    sha: 'f460429ffee8536025421c06bf6cfdc00b9b369d',
+    sha: 'e093bdc6914f03bd7c364d46c842485d499a68da',
     source: `-- drop: forgets failed tasks, with all that is left of them. Touches no task that waits, runs or succeeded.
--- Parts: base
-${base}-- ARGV: now, then ids.
+-- Parts: base keys
+${base}${keys}-- ARGV: now, then ids.
 -- Replies: one word per id: "dropped" | "unknown" (there is no such task) | "not-failed" (it succeeded, was cancelled, or is not
 --          over) | "wrong-type" (its key is no hash).
 -- Promise: hash, output and the entry in \`failed\` go in one step; safe to send again; works at maxmemory.
@@ -784,19 +784,42 @@ return words
 `,
   },
   finish: {
-    sha: '8a56dff139d86b5a250bf2b60703f90eb383367f',
+    sha: 'c2805730bb5bd2de9649b02a9996921275bb41f8',
     source: `-- finish: executing -> finished. Writes the ends of many runs; each is fenced by its claim.
--- Parts: base time numbers calls held ending
-${base}${time}${numbers}${calls}${held}${ending}-- ARGV: now, worker, result-ttl, failed-ttl (seconds), then for each run: id, claim, count of fields,
+-- Parts: base time
+${base}${time}-- ARGV: now, worker, result-ttl, failed-ttl (seconds), then for each run: id, claim, count of fields,
 --       then that many field, value pairs, \`result\` first.
 -- Replies: one word per run: "finished" | "already" (this very end stands there: a repeated call) |
 --          "stale" (the worker no longer holds this claim; nothing was written).
 -- Promise: result, list, held, lifetime and message in one step; safe to send again; works at maxmemory. A hash that was
 --          deleted while its task ran is written anew, with its lifetime, if the worker still holds the claim.
 -- Vectors: commands/finish.json
-local worker = ARGV[2]
-local kept = {ARGV[3], tonumber(ARGV[4])}
-local held = held_key(worker)
+local held = app .. 'held:' .. ARGV[2]
+
+-- Most calls of a worker that is not busy end one run, with a result and no wish. That comes first and makes no function:
+-- somebody waits for it, and a script that runs cold pays for each.
+if #ARGV == 11 and ARGV[7] == '2' and ARGV[9] == 'successful' and ARGV[10] == 'result-value' and ARGV[3] ~= 'keep' then
+  local id, claim, value, key = ARGV[5], ARGV[6], ARGV[11], app .. 'task:' .. ARGV[5]
+  local hold = redis.call('HGET', held, id)
+  local task = hold and redis.pcall('HMGET', key, 'claim', 'result-ttl', 'reply-to')
+  local queue = task and task[1] == claim and not task[2] and string.sub(hold, #claim + 2)
+  if queue and hold == claim .. ' ' .. queue then
+    local reply_to = task[3]
+    redis.call('HDEL', held, id)  -- the first write, so it lets the rest go on at maxmemory
+    redis.pcall('LREM', app .. queue .. ':executing', -1, id)
+    redis.call('HSET', key, 'state', 'finished', 'finished-created', now_text(), 'result', 'successful', 'result-value', value)
+    redis.call('PEXPIRE', key, string.format('%d', ARGV[3] * 1000))
+    redis.pcall('PUBLISH', app .. 'results', key)
+    if reply_to and #reply_to < 256 and string.sub(reply_to, 1, #app) == app then
+      local is_told = #value <= 4096 and not string.find(value, '\\n', 1, true)
+      redis.pcall('PUBLISH', reply_to, key .. '\\n' .. (is_told and value or ''))
+    end
+    return {'finished'}
+  end
+end
+
+-- Parts: keys numbers calls held ending
+${keys}${numbers}${calls}${held}${ending}local kept = {ARGV[3], tonumber(ARGV[4])}
 
 local ids, from, to = {}, {}, {}
 local at, n = 5, 0
@@ -869,10 +892,10 @@ return words
 `,
   },
   note: {
-    sha: '046418b15cf3f65b63c81ebc9c06ebc1d227cd16',
+    sha: '44df989a8ed0d0b7e447257b6b123a2b2fa08e20',
     source: `-- note: keeps what running tasks tell: how far they are, and what they print. Changes no state.
--- Parts: base calls held
-${base}${calls}${held}-- ARGV: now, worker, keep (seconds that output stays after the last of it), output-cap (bytes kept of a task), then for each
+-- Parts: base keys calls held
+${base}${keys}${calls}${held}-- ARGV: now, worker, keep (seconds that output stays after the last of it), output-cap (bytes kept of a task), then for each
 --       task: id, claim, progress (JSON; "" for none), count of entries, then for each entry: stream ("stdout", "stderr",
 --       "log"), time (a timestamp), text.
 -- Replies: one word per task: "noted" | "stale" (the worker does not hold this claim, or the task has another by now: nothing
@@ -938,10 +961,10 @@ return words
 `,
   },
   park: {
-    sha: '5d43c4a5b18c45cdc48cfce0c23218ae42f847c1',
+    sha: 'dee98541a46f7c23d8c5ffd6ed5c306791f44868',
     source: `-- park: executing -> pending. Sets aside tasks whose function this worker lacks, for one that serves it.
--- Parts: base time count numbers calls held letgo served ending
-${base}${time}${count}${numbers}${calls}${held}${letgo}${served}${ending}-- ARGV: now, worker, grace (seconds an unknown function may stay unserved), then for each task: id, claim, function.
+-- Parts: base keys time count numbers calls held letgo served ending
+${base}${keys}${time}${count}${numbers}${calls}${held}${letgo}${served}${ending}-- ARGV: now, worker, grace (seconds an unknown function may stay unserved), then for each task: id, claim, function.
 -- Replies: one word per task: "parked" (a live worker serves it and takes it from its parked list) |
 --          "waits" (nobody serves it yet: looked at again in a second, until the grace is over) |
 --          "unknown" (the grace is over; the task is still held: finish it as unknown-function) |
@@ -1009,10 +1032,10 @@ return words
 `,
   },
   promote: {
-    sha: '5e1deedc271113e9cbde6cad127fa8e8cb4d9f91',
+    sha: '935cdc692d29c656d0c47957731e3d4ceb10d202',
     source: `-- promote: scheduled -> pending. Moves due tasks to their queue, where they wait like everyone; a recovered one goes to the front.
--- Parts: base calls served
-${base}${calls}${served}-- ARGV: now, interval (ms: less after the last call it does nothing), limit (ids a queue and call).
+-- Parts: base keys calls served
+${base}${keys}${calls}${served}-- ARGV: now, interval (ms: less after the last call it does nothing), limit (ids a queue and call).
 -- Replies: {"early"} | {"promoted", how many, ms until the next is due (at most a day) or -1, parked tasks set free,
 --          ids in \`cancel\`}.
 -- Promise: an id leaves \`scheduled\` and enters pending in one step; parked tasks that no live worker serves any longer go
@@ -1081,10 +1104,10 @@ return {'promoted', promoted, next_due, freed, is_error(cancels) and 0 or cancel
 `,
   },
   recover: {
-    sha: '4b5202a0353c019faa97bc089f2dac0dcf3da75c',
+    sha: 'ea817fdb7350eccada5e6e2c65bb515db4b16ca4',
     source: `-- recover: executing -> pending or failed. Takes back what dead workers held and what nobody holds.
--- Parts: base time count numbers calls held letgo sealing ending
-${base}${time}${count}${numbers}${calls}${held}${letgo}${sealing}${ending}-- ARGV: now, interval (ms: less after the last call it does nothing), losses (that fail a task), result-ttl, failed-ttl (seconds).
+-- Parts: base keys time count numbers calls held letgo sealing ending
+${base}${keys}${time}${count}${numbers}${calls}${held}${letgo}${sealing}${ending}-- ARGV: now, interval (ms: less after the last call it does nothing), losses (that fail a task), result-ttl, failed-ttl (seconds).
 -- Replies: {"early"} | {"amnesty", ms left, tasks taken back, tasks failed} |
 --          {"recovered", workers sealed, tasks taken back, tasks failed, unclaimed taken back}.
 -- Promise: after a gap between calls (Redis was away, or nobody was there) live workers get time to beat before anybody is
@@ -1245,10 +1268,10 @@ return {'recovered', #sealed, taken_back, failed, adopted}
 `,
   },
   release: {
-    sha: 'edc54995ad65bdbeb9ed82509153748a00179b8f',
+    sha: 'b3fb0b1e308c57cee0045f8cd341b6d8456247d6',
     source: `-- release: executing -> pending. Gives back tasks of one worker: to the front at once, or later.
--- Parts: base calls delay held letgo
-${base}${calls}${delay}${held}${letgo}-- ARGV: now, worker, then for each task, in the order they were claimed: id, claim,
+-- Parts: base keys calls delay held letgo
+${base}${keys}${calls}${delay}${held}${letgo}-- ARGV: now, worker, then for each task, in the order they were claimed: id, claim,
 --       delay (seconds, "" for the front at once), begun ("1": the run began and counts as an attempt, "0").
 -- Replies: one word per task: "released" | "stale" (the worker does not hold this claim, or the task has another by now) |
 --          "wrong-type" (the key it would go to is of another type; it is still held).
@@ -1302,10 +1325,10 @@ return words
 `,
   },
   requeue: {
-    sha: '9245d49a845ebb38f76f78f6eabdfbe9aa47b65a',
+    sha: '545d1f2d8c45c453a156728dceab74b4e00c3114',
     source: `-- requeue: finished -> pending. Lets failed tasks run once more, by hand, as if they were new.
--- Parts: base time calls
-${base}${time}${calls}-- ARGV: now, then ids.
+-- Parts: base keys time calls
+${base}${keys}${time}${calls}-- ARGV: now, then ids.
 -- Replies: one word per id: "requeued" | "unknown" (there is no such task) | "not-failed" (it succeeded, or is not over) |
 --          "wrong-type" (its key is no hash, or its queue no list).
 -- Promise: what was asked for stays, what became of it goes, with an \`expires\` that is over; safe to send again. Refused whole
@@ -1357,10 +1380,10 @@ return words
 `,
   },
   retry: {
-    sha: 'fe0270344f074170bf009d8b04f05de9a43056cf',
+    sha: '1f03c613f81bde48377c89c7d881c018dc2b30cd',
     source: `-- retry: executing -> pending. Puts off tasks whose run failed, to run them again.
--- Parts: base time calls count delay held letgo
-${base}${time}${calls}${count}${delay}${held}${letgo}-- ARGV: now, worker, then for each task: id, claim, delay (seconds), failure (a JSON object with attempt, code and reason; ""
+-- Parts: base keys time calls count delay held letgo
+${base}${keys}${time}${calls}${count}${delay}${held}${letgo}-- ARGV: now, worker, then for each task: id, claim, delay (seconds), failure (a JSON object with attempt, code and reason; ""
 --       notes none).
 -- Replies: one word per task: "retried" | "stale" (the worker does not hold this claim, or the task has another by now) |
 --          "wrong-type" (\`scheduled\` of its queue is of another type; it is still held).
@@ -1444,10 +1467,10 @@ return words
 `,
   },
   seal: {
-    sha: '2c4a9dbdb90a5cf7b5a0348628ee3bcc98402f5f',
+    sha: '2a0098c7b62f7c7313d7d29241da2df0fad7ede1',
     source: `-- seal: takes workers for dead that are known to be gone, because their host says so. What they held recover takes back.
--- Parts: base time calls sealing
-${base}${time}${calls}${sealing}-- ARGV: now, then ids of workers.
+-- Parts: base keys time calls sealing
+${base}${keys}${time}${calls}${sealing}-- ARGV: now, then ids of workers.
 -- Replies: one word per worker: "sealed" | "already" | "unknown" (it is not registered).
 -- Promise: as after the end of a lease, but at once: a sealed worker claims nothing more, and what is taken from it, it can no
 --          longer end; safe to send again; works at maxmemory.
@@ -1467,7 +1490,7 @@ return words
 `,
   },
   submit: {
-    sha: '90d30631a5e2e1d3313333c704b89eb0ca8deda8',
+    sha: 'dff65e69fadbc38dd3f5cc176a3b845f027fe2b9',
     source: `-- submit: nothing -> pending. Puts tasks into one queue: hash and list together or not at all.
 -- Parts: base time
 ${base}${time}-- ARGV: now, queue, then for each task: id, function, args, delay (seconds; "": none; "front": it is the next one), count of
@@ -1479,22 +1502,18 @@ ${base}${time}-- ARGV: now, queue, then for each task: id, function, args, delay
 -- Vectors: commands/submit.json
 local queue = ARGV[2]
 
--- at: where a task stands in ARGV.
-local function write_task(at)
-  redis.call('HSET', task_key(ARGV[at]), 'function', ARGV[at + 1], 'state', 'pending', 'args', ARGV[at + 2],
-    'pending-created', now_text(), 'queue', queue, unpack(ARGV, at + 5, at + 4 + 2 * ARGV[at + 4]))
-end
-
--- Most calls bring one new task, for at once. It comes before the rest, for a script pays for all that it makes.
-if ARGV[6] == '' and #ARGV == 7 + 2 * ARGV[7] and redis.call('EXISTS', task_key(ARGV[3])) == 0 then
-  redis.call('LPUSH', pending_key(queue), ARGV[3])
-  write_task(3)
-  redis.pcall('SADD', queues_key, queue)
+-- Most calls bring one new task, for at once. That comes first and makes no function, for a script that runs cold pays for
+-- each: an idle system is as quick as this.
+if ARGV[6] == '' and #ARGV == 7 + 2 * ARGV[7] and redis.call('EXISTS', app .. 'task:' .. ARGV[3]) == 0 then
+  redis.call('LPUSH', app .. queue .. ':pending', ARGV[3])
+  redis.call('HSET', app .. 'task:' .. ARGV[3], 'function', ARGV[4], 'state', 'pending', 'args', ARGV[5],
+    'pending-created', now_text(), 'queue', queue, unpack(ARGV, 8))
+  redis.pcall('SADD', app .. 'queues', queue)
   return {'created'}
 end
 
--- Parts: calls delay
-${calls}${delay}local words, fresh, seen, due = {}, {}, {}, {}  -- seen: id -> where its task stands in ARGV; due: the same -> ms
+-- Parts: keys calls delay
+${keys}${calls}${delay}local words, fresh, seen, due = {}, {}, {}, {}  -- seen: id -> where its task stands in ARGV; due: the same -> ms
 local ids, first_ids, some_later = {}, {}, false
 local half_made = {}   -- where its task stands in ARGV -> was there a hash before?
 
@@ -1521,6 +1540,12 @@ local function judge(at)
   local word = is_new and 'created' or compare(key, fn, args)
   if word == 'created' then seen[id], half_made[at] = at, not is_new end
   return word
+end
+
+-- at: where a task stands in ARGV.
+local function write_task(at)
+  redis.call('HSET', task_key(ARGV[at]), 'function', ARGV[at + 1], 'state', 'pending', 'args', ARGV[at + 2],
+    'pending-created', now_text(), 'queue', queue, unpack(ARGV, at + 5, at + 4 + 2 * ARGV[at + 4]))
 end
 
 local function place(at)

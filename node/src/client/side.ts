@@ -6,6 +6,7 @@ import { Transport } from '../transport/index.js';
 import type { DecodeOptions } from '../values/codec.js';
 import type { Keys } from '../values/keys.js';
 import { raw } from '../values/text.js';
+import { Attention } from './attention.js';
 import { Ticket } from './board.js';
 import { Catalog } from './catalog.js';
 import { END_FIELDS, PENDING, Wait } from './ending.js';
@@ -33,6 +34,8 @@ export class Side {
   readonly #keys: Keys;
   readonly #listener: Listener;
   readonly #sleepers = new Set<Sleeper>();
+  readonly #replies = new Attention();
+  readonly #ends = new Attention();
   // What the user of the URL may do is found out once.
   #mayCall = true;
   #mayListen = true;
@@ -50,11 +53,14 @@ export class Side {
     const epoch = this.#listener.invite();
     const replyTo = epoch === undefined ? undefined : this.#listener.channel;
     if (this.#mayCall) {
+      const begun = this.#replies.begin();
       try {
         const [word = ''] = await this.transport.send(submission.submitOne(this.#keys, job, replyTo));
         return [word, word === 'created' ? epoch : undefined];
       } catch (error) {
         this.#forbidden(error);
+      } finally {
+        this.#replies.end(begun);
       }
     }
     const [word = ''] = await this.#submitPlainly([job]);
@@ -140,12 +146,14 @@ export class Side {
     if (isHeard) this.#listener.enter(ticket, heard);
     let value: unknown;
     let heardIt: boolean;
+    const begun = this.#ends.begin();
     try {
       do {
         heardIt = await this.#listen(wait, ticket, sleeper);
         value = ticket.told ? wait.take(ticket.told) : await this.#look(wait, sleeper, look);
       } while (value === PENDING);
     } finally {
+      this.#ends.end(begun);
       if (isHeard) this.#listener.leave(ticket);
     }
     if (!heardIt) this.#listener.distrust();

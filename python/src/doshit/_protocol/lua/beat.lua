@@ -1,5 +1,5 @@
 -- beat: says that a worker lives. Renews the one lease of all that it holds.
--- Parts: base calls
+-- Parts: base keys calls
 -- ARGV: now, worker, lease (ms).
 -- Replies: {"ok", how many tasks it holds, claims it is asked to end} | {"sealed"} (end your runs, start under a new id) |
 --          {"unknown"} (register again: the keys are gone).

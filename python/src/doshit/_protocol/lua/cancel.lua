@@ -1,5 +1,5 @@
 -- cancel: pending -> finished; executing -> its worker is asked. Ends tasks that nobody wants any more.
--- Parts: base time numbers calls ending
+-- Parts: base keys time numbers calls ending
 -- ARGV: now, result-ttl (seconds), take (how many ids of the list `cancel` at most), then ids.
 -- Replies: one word per id, those given first, then those taken: "cancelled" (that is its end, written now
 --          or before) | "asked" (it runs, and its worker is asked to end the run) | "finished" (it had another end already) |

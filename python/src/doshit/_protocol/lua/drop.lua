@@ -1,5 +1,5 @@
 -- drop: forgets failed tasks, with all that is left of them. Touches no task that waits, runs or succeeded.
--- Parts: base
+-- Parts: base keys
 -- ARGV: now, then ids.
 -- Replies: one word per id: "dropped" | "unknown" (there is no such task) | "not-failed" (it succeeded, was cancelled, or is not
 --          over) | "wrong-type" (its key is no hash).

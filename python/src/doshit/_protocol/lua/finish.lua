@@ -1,5 +1,5 @@
 -- finish: executing -> finished. Writes the ends of many runs; each is fenced by its claim.
--- Parts: base time numbers calls held ending
+-- Parts: base time
 -- ARGV: now, worker, result-ttl, failed-ttl (seconds), then for each run: id, claim, count of fields,
 --       then that many field, value pairs, `result` first.
 -- Replies: one word per run: "finished" | "already" (this very end stands there: a repeated call) |
@@ -7,9 +7,32 @@
 -- Promise: result, list, held, lifetime and message in one step; safe to send again; works at maxmemory. A hash that was
 --          deleted while its task ran is written anew, with its lifetime, if the worker still holds the claim.
 -- Vectors: commands/finish.json
-local worker = ARGV[2]
+local held = app .. 'held:' .. ARGV[2]
+
+-- Most calls of a worker that is not busy end one run, with a result and no wish. That comes first and makes no function:
+-- somebody waits for it, and a script that runs cold pays for each.
+if #ARGV == 11 and ARGV[7] == '2' and ARGV[9] == 'successful' and ARGV[10] == 'result-value' and ARGV[3] ~= 'keep' then
+  local id, claim, value, key = ARGV[5], ARGV[6], ARGV[11], app .. 'task:' .. ARGV[5]
+  local hold = redis.call('HGET', held, id)
+  local task = hold and redis.pcall('HMGET', key, 'claim', 'result-ttl', 'reply-to')
+  local queue = task and task[1] == claim and not task[2] and string.sub(hold, #claim + 2)
+  if queue and hold == claim .. ' ' .. queue then
+    local reply_to = task[3]
+    redis.call('HDEL', held, id)  -- the first write, so it lets the rest go on at maxmemory
+    redis.pcall('LREM', app .. queue .. ':executing', -1, id)
+    redis.call('HSET', key, 'state', 'finished', 'finished-created', now_text(), 'result', 'successful', 'result-value', value)
+    redis.call('PEXPIRE', key, string.format('%d', ARGV[3] * 1000))
+    redis.pcall('PUBLISH', app .. 'results', key)
+    if reply_to and #reply_to < 256 and string.sub(reply_to, 1, #app) == app then
+      local is_told = #value <= 4096 and not string.find(value, '\n', 1, true)
+      redis.pcall('PUBLISH', reply_to, key .. '\n' .. (is_told and value or ''))
+    end
+    return {'finished'}
+  end
+end
+
+-- Parts: keys numbers calls held ending
 local kept = {ARGV[3], tonumber(ARGV[4])}
-local held = held_key(worker)
 
 local ids, from, to = {}, {}, {}
 local at, n = 5, 0

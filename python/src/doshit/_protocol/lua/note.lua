@@ -1,5 +1,5 @@
 -- note: keeps what running tasks tell: how far they are, and what they print. Changes no state.
--- Parts: base calls held
+-- Parts: base keys calls held
 -- ARGV: now, worker, keep (seconds that output stays after the last of it), output-cap (bytes kept of a task), then for each
 --       task: id, claim, progress (JSON; "" for none), count of entries, then for each entry: stream ("stdout", "stderr",
 --       "log"), time (a timestamp), text.

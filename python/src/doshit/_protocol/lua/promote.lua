@@ -1,5 +1,5 @@
 -- promote: scheduled -> pending. Moves due tasks to their queue, where they wait like everyone; a recovered one goes to the front.
--- Parts: base calls served
+-- Parts: base keys calls served
 -- ARGV: now, interval (ms: less after the last call it does nothing), limit (ids a queue and call).
 -- Replies: {"early"} | {"promoted", how many, ms until the next is due (at most a day) or -1, parked tasks set free,
 --          ids in `cancel`}.

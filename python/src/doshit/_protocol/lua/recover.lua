@@ -1,5 +1,5 @@
 -- recover: executing -> pending or failed. Takes back what dead workers held and what nobody holds.
--- Parts: base time count numbers calls held letgo sealing ending
+-- Parts: base keys time count numbers calls held letgo sealing ending
 -- ARGV: now, interval (ms: less after the last call it does nothing), losses (that fail a task), result-ttl, failed-ttl (seconds).
 -- Replies: {"early"} | {"amnesty", ms left, tasks taken back, tasks failed} |
 --          {"recovered", workers sealed, tasks taken back, tasks failed, unclaimed taken back}.

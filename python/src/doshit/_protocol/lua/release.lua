@@ -1,5 +1,5 @@
 -- release: executing -> pending. Gives back tasks of one worker: to the front at once, or later.
--- Parts: base calls delay held letgo
+-- Parts: base keys calls delay held letgo
 -- ARGV: now, worker, then for each task, in the order they were claimed: id, claim,
 --       delay (seconds, "" for the front at once), begun ("1": the run began and counts as an attempt, "0").
 -- Replies: one word per task: "released" | "stale" (the worker does not hold this claim, or the task has another by now) |

@@ -1,5 +1,5 @@
 -- requeue: finished -> pending. Lets failed tasks run once more, by hand, as if they were new.
--- Parts: base time calls
+-- Parts: base keys time calls
 -- ARGV: now, then ids.
 -- Replies: one word per id: "requeued" | "unknown" (there is no such task) | "not-failed" (it succeeded, or is not over) |
 --          "wrong-type" (its key is no hash, or its queue no list).

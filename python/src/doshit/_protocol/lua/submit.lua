@@ -9,21 +9,17 @@
 -- Vectors: commands/submit.json
 local queue = ARGV[2]
 
--- at: where a task stands in ARGV.
-local function write_task(at)
-  redis.call('HSET', task_key(ARGV[at]), 'function', ARGV[at + 1], 'state', 'pending', 'args', ARGV[at + 2],
-    'pending-created', now_text(), 'queue', queue, unpack(ARGV, at + 5, at + 4 + 2 * ARGV[at + 4]))
-end
-
--- Most calls bring one new task, for at once. It comes before the rest, for a script pays for all that it makes.
-if ARGV[6] == '' and #ARGV == 7 + 2 * ARGV[7] and redis.call('EXISTS', task_key(ARGV[3])) == 0 then
-  redis.call('LPUSH', pending_key(queue), ARGV[3])
-  write_task(3)
-  redis.pcall('SADD', queues_key, queue)
+-- Most calls bring one new task, for at once. That comes first and makes no function, for a script that runs cold pays for
+-- each: an idle system is as quick as this.
+if ARGV[6] == '' and #ARGV == 7 + 2 * ARGV[7] and redis.call('EXISTS', app .. 'task:' .. ARGV[3]) == 0 then
+  redis.call('LPUSH', app .. queue .. ':pending', ARGV[3])
+  redis.call('HSET', app .. 'task:' .. ARGV[3], 'function', ARGV[4], 'state', 'pending', 'args', ARGV[5],
+    'pending-created', now_text(), 'queue', queue, unpack(ARGV, 8))
+  redis.pcall('SADD', app .. 'queues', queue)
   return {'created'}
 end
 
--- Parts: calls delay
+-- Parts: keys calls delay
 local words, fresh, seen, due = {}, {}, {}, {}  -- seen: id -> where its task stands in ARGV; due: the same -> ms
 local ids, first_ids, some_later = {}, {}, false
 local half_made = {}   -- where its task stands in ARGV -> was there a hash before?
@@ -51,6 +47,12 @@ local function judge(at)
   local word = is_new and 'created' or compare(key, fn, args)
   if word == 'created' then seen[id], half_made[at] = at, not is_new end
   return word
+end
+
+-- at: where a task stands in ARGV.
+local function write_task(at)
+  redis.call('HSET', task_key(ARGV[at]), 'function', ARGV[at + 1], 'state', 'pending', 'args', ARGV[at + 2],
+    'pending-created', now_text(), 'queue', queue, unpack(ARGV, at + 5, at + 4 + 2 * ARGV[at + 4]))
 end
 
 local function place(at)
