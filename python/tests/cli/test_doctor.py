@@ -16,9 +16,12 @@ from doshit import Doshit
 from doshit.cli.doctor import read
 from doshit.cli.doctor import run as run_command
 from doshit.cli.doctor.checks import findings
-from doshit.cli.doctor.facts import Clock, Facts, Queue, Severity, Worker
-from doshit.cli.doctor.kinds import KINDS
+from doshit.cli.doctor.facts import Clock, Facts, Queue, Severity, Target, Worker
+from doshit.cli.doctor.fix import Fixer
+from doshit.cli.doctor.kinds import KINDS, finding
 from doshit.cli.doctor.schema import Schema
+from doshit.transport import SyncFace
+from doshit.values.keys import Keys
 from doshit.values.times import format_timestamp
 
 REPOSITORY = Path(__file__).parents[3]
@@ -98,6 +101,15 @@ def test_a_task_whose_lpush_never_came_is_found_and_put_into_its_queue_once(exam
     assert plain.llen(f"{prefix}:default:pending") == 1
 
 
+def test_a_task_that_has_arrived_since_it_looked_lost_is_not_pushed(redis_url, plain, prefix):
+    task(plain, prefix, "t1")
+    facts = Facts(prefix, 0.0, queues=(Queue("default"),))
+    fixer = Fixer(SyncFace(redis_url), Keys(prefix), facts, 0.0)
+    plain.lpush(f"{prefix}:default:arrived", "t1")
+    assert fixer.fix(finding("lost-task", facts, [Target("t1")])) == "1 changed meanwhile and left alone"
+    assert plain.exists(f"{prefix}:default:pending") == 0
+
+
 def test_a_lost_task_goes_to_the_queue_that_it_names(examine, plain, prefix):
     register(plain, prefix, queues="mail,default")
     task(plain, prefix, "t1", queue="mail", state="executing", claim="w0/1.1", worker="w0")
@@ -107,13 +119,13 @@ def test_a_lost_task_goes_to_the_queue_that_it_names(examine, plain, prefix):
     assert plain.hmget(f"{prefix}:task:t1", "state", "claim") == [b"pending", None]
 
 
-@pytest.mark.parametrize("place", ["pending", "scheduled", "parked", "held", "quarantine"])
+@pytest.mark.parametrize("place", ["pending", "arrived", "scheduled", "parked", "held", "quarantine"])
 def test_a_task_that_stands_somewhere_is_not_lost(examine, plain, prefix, place):
     register(plain, prefix, functions=("add", "mail"))
     state = "executing" if place == "held" else "pending"
     task(plain, prefix, "t1", queue="default", state=state, worker="w1", claim="w1/1.1")
-    if place == "pending":
-        plain.lpush(f"{prefix}:default:pending", "t1")
+    if place in ("pending", "arrived"):
+        plain.lpush(f"{prefix}:default:{place}", "t1")
     elif place == "scheduled":
         plain.zadd(f"{prefix}:default:scheduled", {"t1": (plain.time()[0] + 60) * 1000})
     elif place == "parked":
@@ -133,13 +145,15 @@ def test_a_hash_without_a_function_is_told_and_left_to_a_person(examine, plain, 
     assert codes(examine("--fix")) == ["half-task"]
 
 
-def test_a_pending_id_without_a_hash_is_found_and_goes_to_quarantine(examine, plain, prefix):
+@pytest.mark.parametrize("places", [["pending", "pending"], ["arrived"], ["pending", "arrived"]])
+def test_a_waiting_id_without_a_hash_is_found_and_goes_to_quarantine(examine, plain, prefix, places):
     register(plain, prefix)
-    plain.lpush(f"{prefix}:default:pending", "gone", "gone")
+    for place in places:
+        plain.lpush(f"{prefix}:default:{place}", "gone")
     report = examine()
     assert codes(report) == ["pending-without-hash"]
     assert codes(examine("--fix")) == ["quarantine"]
-    assert plain.llen(f"{prefix}:default:pending") == 0
+    assert plain.exists(f"{prefix}:default:pending", f"{prefix}:default:arrived") == 0
     assert plain.lrange(f"{prefix}:default:quarantine", 0, -1) == [b"gone"]
 
 
@@ -202,11 +216,12 @@ def test_a_finished_task_without_a_lifetime_is_found_and_gets_one(examine, plain
     assert plain.ttl(f"{prefix}:task:t1") > seconds - 50
 
 
-def test_a_finished_task_that_says_keep_and_one_whose_id_still_waits_are_fine(examine, plain, prefix):
+@pytest.mark.parametrize("place", ["pending", "arrived"])
+def test_a_finished_task_that_says_keep_and_one_whose_id_still_waits_are_fine(examine, plain, prefix, place):
     register(plain, prefix)
     task(plain, prefix, "kept", state="finished", result="successful", **{"result-ttl": "keep"})
     task(plain, prefix, "cancelled", state="finished", result="failed", queue="default")
-    plain.lpush(f"{prefix}:default:pending", "cancelled")
+    plain.lpush(f"{prefix}:default:{place}", "cancelled")
     assert codes(examine("--fix")) == []
     assert plain.ttl(f"{prefix}:task:cancelled") == -1
 
@@ -267,23 +282,23 @@ def test_long_lists_are_told():
 
 def test_a_key_of_a_wrong_type_is_told_and_hides_nothing_else(examine, plain, prefix):
     plain.sadd(f"{prefix}:queues", "mail")
-    plain.set(f"{prefix}:mail:pending", "text")
-    plain.set(f"{prefix}:mail:quarantine", "text")
-    plain.set(f"{prefix}:task:t1", "text")
+    spoilt = {f"{prefix}:{key}" for key in ("mail:pending", "mail:arrived", "mail:quarantine", "task:t1")}
+    for key in spoilt:
+        plain.set(key, "text")
     task(plain, prefix, "t2")
     report = examine()
-    assert codes(report) == ["lost-task", "wrong-type", "wrong-type", "wrong-type"]
-    wrong = {row["where"] for row in report["findings"] if row["code"] == "wrong-type"}
-    assert wrong == {f"{prefix}:{key}" for key in ("mail:pending", "mail:quarantine", "task:t1")}
+    assert codes(report) == ["lost-task", *["wrong-type"] * 4]
+    assert {row["where"] for row in report["findings"] if row["code"] == "wrong-type"} == spoilt
 
 
 # Workers
 
 
-def test_a_queue_with_tasks_and_no_worker_is_told(examine, plain, prefix):
+@pytest.mark.parametrize("place", ["pending", "arrived"])
+def test_a_queue_with_tasks_and_no_worker_is_told(examine, plain, prefix, place):
     register(plain, prefix, queues="other")
     task(plain, prefix, "t1")
-    plain.lpush(f"{prefix}:default:pending", "t1")
+    plain.lpush(f"{prefix}:default:{place}", "t1")
     report = examine()
     assert (codes(report), report["exit"]) == (["no-worker"], 1)
     register(plain, prefix, queues="default")
@@ -292,8 +307,9 @@ def test_a_queue_with_tasks_and_no_worker_is_told(examine, plain, prefix):
 
 def test_a_queue_whose_tasks_were_all_cancelled_needs_no_worker(examine, plain, prefix):
     register(plain, prefix, queues="other")
-    task(plain, prefix, "t1", state="finished", result="failed", **{"error-code": "cancelled"})
-    plain.lpush(f"{prefix}:default:pending", "t1")
+    for id, place in (("t1", "pending"), ("t0", "arrived")):
+        task(plain, prefix, id, state="finished", result="failed", **{"error-code": "cancelled"})
+        plain.lpush(f"{prefix}:default:{place}", id)
     assert "no-worker" not in codes(examine())
     task(plain, prefix, "t2")
     plain.lpush(f"{prefix}:default:pending", "t2")
@@ -310,9 +326,9 @@ def test_a_queue_that_a_foreign_worker_may_serve_is_advice_only(examine, plain, 
 def test_a_function_that_nobody_serves_is_told_with_its_tasks(examine, plain, prefix):
     register(plain, prefix)
     register(plain, prefix, "w2", queues="mail", functions=("send",), sha="c2")
-    for id, function in (("t1", "add"), ("t2", "send"), ("t3", "typo")):
+    for id, function, place in (("t1", "add", "pending"), ("t2", "send", "pending"), ("t3", "typo", "arrived")):
         task(plain, prefix, id, function=function)
-        plain.lpush(f"{prefix}:default:pending", id)
+        plain.lpush(f"{prefix}:default:{place}", id)
     report = examine()
     assert codes(report) == ["unknown-function", "unknown-function"]
     assert sorted(row["ids"] for row in report["findings"] if row["code"] == "unknown-function") == [["t2"], ["t3"]]
@@ -521,6 +537,7 @@ def test_every_finding_is_in_the_docs_with_its_severity_and_whether_it_is_fixed(
         ("app:task:pending", "task"),
         ("app:task:a\nb:pending", "task"),
         ("app:mail:pending", "pending"),
+        ("app:mail:arrived", "arrived"),
         ("app:mail:parked:send", "parked-tasks"),
         ("app:workers", "workers"),
         ("app:worker:w1", "worker"),

@@ -65,6 +65,14 @@ def test_the_age_is_that_of_the_task_that_will_be_taken_next(doshit, plain, pref
     assert "10 min" in doshit("status").stdout
 
 
+def test_what_a_wait_has_taken_off_the_list_is_pending_and_was_the_oldest(doshit, plain, prefix):
+    for id, seconds, place in (("oldest", 6000, "arrived"), ("old", 600, "arrived"), ("new", 5, "pending")):
+        plain.hset(f"{prefix}:task:{id}", "pending-created", moment(plain, seconds))
+        plain.lpush(f"{prefix}:default:{place}", id)
+    queue = queue_named(machine(doshit), "default")
+    assert (queue["pending"], 6000 <= queue["oldest"] < 6040) == (3, True)
+
+
 @pytest.mark.parametrize("fields", [{}, {"function": "add"}, {"pending-created": "yesterday"}])
 def test_an_unknown_age_is_a_dash(doshit, plain, prefix, fields):
     if fields:

@@ -50,7 +50,7 @@ def test_the_judge_finds_what_is_wrong_with_a_task(judged, task, lines):
         judged(task, *([] if lines is None else [lines]))
 
 
-@pytest.mark.parametrize("which", ["executing", "pending"])
+@pytest.mark.parametrize("which", ["executing", "arrived", "pending"])
 def test_the_judge_finds_an_id_that_was_left_in_a_list(judged, scene, which):
     scene.world.client.lpush(scene.world.key("default", which), "it")
     with pytest.raises(AssertionError):

@@ -264,7 +264,7 @@ class World:
         until(lambda: not self.remains(queue), seconds, f"at rest; {self.remains(queue)}")
 
     def remains(self, queue: str = "default") -> dict[str, int]:
-        sizes = {which: self.client.llen(self.key(queue, which)) for which in ("executing", "pending")}
+        sizes = {which: self.client.llen(self.key(queue, which)) for which in ("executing", "arrived", "pending")}
         held = sum(self.client.hlen(key) for key in self.client.scan_iter(self.key("held", "*")))
         return {name: size for name, size in {**sizes, "held": held}.items() if size}
 

@@ -22,7 +22,10 @@ RUNS_READ = 20
 
 @dataclass(frozen=True)
 class Queue:
-    """One queue: how many ids each key holds, the age of the oldest pending one (s), what Redis refused to tell."""
+    """One queue: how many ids each key holds, the age of the oldest pending one (s), what Redis refused to tell.
+
+    pending: with those that a wait has taken off the list, and that no claim has met yet.
+    """
 
     name: str
     pending: int = 0
@@ -141,21 +144,24 @@ def _is_queue(name: str) -> bool:
 def queue(face: SyncFace, keys: Keys, name: str, now: float) -> Queue:
     """One queue. A key of a wrong type is this queue's problem, told in it, and no other's."""
     commands: list[tuple[str | int, ...]] = [
+        ("LLEN", keys.arrived(name)),
         ("LLEN", keys.pending(name)),
         ("LLEN", keys.executing(name)),
         ("ZCARD", keys.scheduled(name)),
         ("ZCARD", keys.failed(name)),
         ("LLEN", keys.quarantine(name)),
+        ("LINDEX", keys.arrived(name), -1),
         ("LINDEX", keys.pending(name), -1),
     ]
     try:
-        pending, executing, scheduled, failed, quarantine, oldest = face.pipeline(commands)
+        arrived, pending, executing, scheduled, failed, quarantine, *next_ids = face.pipeline(commands)
     except ServerUnavailable:
         raise
     except ServerError as error:
         return Queue(name, problem=str(error))
+    oldest = next((id for id in next_ids if id is not None), None)
     age = None if oldest is None else _age(face, raw(keys.task(text(oldest))), now)
-    return Queue(name, pending, executing, scheduled, failed, quarantine, age)
+    return Queue(name, arrived + pending, executing, scheduled, failed, quarantine, age)
 
 
 def _age(face: SyncFace, task_key: bytes, now: float) -> float | None:

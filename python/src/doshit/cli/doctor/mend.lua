@@ -32,7 +32,7 @@ end
 
 local function stands_in(queue)
   if there(redis.pcall('ZSCORE', list_of(queue, 'scheduled'), id)) then return true end
-  for _, kind in ipairs({'pending', 'executing', 'quarantine'}) do
+  for _, kind in ipairs({'pending', 'arrived', 'executing', 'quarantine'}) do
     if there(redis.pcall('LPOS', list_of(queue, kind), id)) then return true end
   end
   local parked = redis.pcall('ZRANGE', list_of(queue, 'parked'), 0, PARKED_NAMES - 1)
@@ -48,6 +48,12 @@ local function stands(worker, first)
     if stands_in(ARGV[i]) then return true end
   end
   return false
+end
+
+-- How many entries of it were in a list. One of another type holds none.
+local function lrem(queue, kind)
+  local list = list_of(queue, kind)
+  return fits(list, 'list') and redis.call('LREM', list, 0, id) or 0
 end
 
 local function set_aside(queue)
@@ -94,7 +100,7 @@ end
 function mend.bury()
   local queue = ARGV[3]
   if redis.call('EXISTS', task_key()) == 1 or not fits(list_of(queue, 'quarantine'), 'list') then return 'fine' end
-  if redis.call('LREM', list_of(queue, 'pending'), 0, id) == 0 then return 'fine' end
+  if lrem(queue, 'arrived') + lrem(queue, 'pending') == 0 then return 'fine' end
   return set_aside(queue)
 end
 

@@ -32,6 +32,8 @@ SAMPLE = 200
 OVERDUE = 60.0
 """Seconds past its time after which a scheduled entry is stuck."""
 
+_LISTS = ("pending", "arrived", "executing", "quarantine")
+_SETS = ("scheduled", "waiting", "unclaimed", "parked", "failed")
 _SINGLES = ("workers", "queues", "duties", "protocol", "cancel", "cutoffs")
 
 
@@ -134,8 +136,7 @@ class Look:
 
     def _wrong(self, queues: Sequence[str]) -> dict[str, WrongType]:
         """Keys of a wrong type, also where a walk was cut short or is not permitted."""
-        kinds = ("pending", "executing", "scheduled", "waiting", "unclaimed", "parked", "failed", "quarantine")
-        asked = {self._schema.key(kind, queue=queue): kind for queue in queues for kind in kinds}
+        asked = {self._schema.key(kind, queue=queue): kind for queue in queues for kind in (*_LISTS, *_SETS)}
         asked |= {self._schema.key(name): name for name in _SINGLES if self._schema.has(name)}
         types = self._reader.many([("TYPE", key) for key in asked])
         rows = [WrongType(key, self._schema.type(asked[key]), _type(it)) for key, it in zip(asked, types, strict=True)]
@@ -143,7 +144,8 @@ class Look:
 
     def _queue_facts(self, name: str, listed: bool, now: float) -> Queue:
         keys, late = self._keys, int((now - OVERDUE) * 1000)
-        lists = {"pending": keys.pending(name), "executing": keys.executing(name), "quarantine": keys.quarantine(name)}
+        lists = {"pending": keys.pending(name), "arrived": keys.arrived(name)}
+        lists |= {"executing": keys.executing(name), "quarantine": keys.quarantine(name)}
         sets = {"scheduled": keys.scheduled(name), "failed": keys.failed(name)}
         commands = [*(("LLEN", key) for key in lists.values()), *(("ZCARD", key) for key in sets.values())]
         lengths = map(number, self._reader.many(commands))
@@ -167,8 +169,9 @@ class Look:
 
     def _next_tasks(self, queue: str) -> tuple[dict[str, tuple[str, ...]], int]:
         """The functions of the next tasks of a queue and of its parked ones; how many of the next have ended."""
-        ids = [*self._ids("LRANGE", self._keys.pending(queue), -SAMPLE, -1)]
-        pending = len(ids)
+        lists = (self._keys.pending(queue), self._keys.arrived(queue))
+        ids = [id for key in lists for id in self._ids("LRANGE", key, -SAMPLE, -1)]
+        waiting = len(ids)
         for key in self._places.parked(queue):
             ids += self._ids("LRANGE", raw(key), 0, SAMPLE - 1)
         looks = self._reader.many([("HMGET", raw(self._keys.task(id)), "function", "state") for id in ids])
@@ -177,7 +180,7 @@ class Look:
             function, state = texts(look) or ("", "")
             if function and state in ("", "pending"):
                 found[function] = (*found.get(function, ()), id)
-        return found, sum((texts(look) or ("", ""))[1] == "finished" for look in looks[:pending])
+        return found, sum((texts(look) or ("", ""))[1] == "finished" for look in looks[:waiting])
 
     def _failures(self, ids: Sequence[str]) -> dict[str, int]:
         codes = self._reader.many([("HGET", raw(self._keys.task(id)), "error-code") for id in ids])

@@ -29,7 +29,8 @@ V = TypeVar("V")
 
 @dataclass
 class Standing:
-    """Ids by queue. cut: queues with more entries than were read. everywhere: all ids that stand anywhere."""
+    """Ids by queue. pending: with what a wait has taken off that list. cut: queues with more entries than were read.
+    everywhere: all ids that stand anywhere."""
 
     pending: dict[str, list[str]] = field(default_factory=dict)
     executing: dict[str, list[str]] = field(default_factory=dict)
@@ -61,12 +62,18 @@ class Places:
             for list_key in self.parked(queue):
                 found.everywhere.update(self._entries(found, queue, "LRANGE", list_key))
             found.everywhere.update(self._entries(found, queue, "LRANGE", self._keys.quarantine(queue)))
-            found.pending[queue] = self._entries(found, queue, "LRANGE", self._keys.pending(queue))
+            found.pending[queue] = [
+                id for key in self._waiting(queue) for id in self._entries(found, queue, "LRANGE", key)
+            ]
             found.executing[queue] = self._entries(found, queue, "LRANGE", self._keys.executing(queue))
             found.everywhere.update(found.pending[queue], found.executing[queue])
         for worker in holders:
             found.everywhere.update(id for id, _ in self._reader.members(raw(self._keys.held(worker)), self._bound))
         return found
+
+    def _waiting(self, queue: str) -> list[str]:
+        """The lists of what waits: an id may arrive while one looks, so these two in this order."""
+        return [self._keys.pending(queue), self._keys.arrived(queue)]
 
     def _entries(self, found: Standing, queue: str, command: str, key: str) -> list[str]:
         ids = [id for page in self._reader.pages(command, raw(key), self._bound) for id in page]
@@ -86,7 +93,7 @@ class Places:
 
     def _lists(self, queue: str) -> list[str]:
         keys = self._keys
-        return [*self.parked(queue), keys.pending(queue), keys.executing(queue), keys.quarantine(queue)]
+        return [*self.parked(queue), *self._waiting(queue), keys.executing(queue), keys.quarantine(queue)]
 
     def _stands(self, id: str, task: Task, lists: Mapping[str, Sequence[str]]) -> bool:
         within = {task.queue: lists[task.queue]} if task.queue in lists else lists
@@ -127,8 +134,9 @@ class Places:
         asked = list(entries)
         there = self._reader.many([("EXISTS", raw(self._keys.task(it.id))) for it in asked])
         left = [it for it, exists in zip(asked, there, strict=True) if exists == 0]
-        places = self._reader.many([("LPOS", self._keys.pending(it.queue), raw(it.id)) for it in left])
-        return {it: True for it, place in zip(left, places, strict=True) if isinstance(place, int)}
+        places = self._reader.many([("LPOS", key, raw(it.id)) for it in left for key in self._waiting(it.queue)])
+        pairs = zip(left, places[::2], places[1::2], strict=True)
+        return {it: True for it, *both in pairs if any(isinstance(place, int) for place in both)}
 
 
 def _may_hold(reply: Any) -> bool:

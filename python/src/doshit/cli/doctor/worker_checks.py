@@ -58,7 +58,7 @@ def _duties(facts: Facts) -> Iterator[Finding]:
 
 def _unserved(facts: Facts, queue: Queue) -> Iterator[Finding]:
     # An id that was cancelled while it waited stays in the list until a worker meets it.
-    waiting = queue.length("pending") - queue.ended + queue.overdue_count
+    waiting = queue.length("pending") + queue.length("arrived") - queue.ended + queue.overdue_count
     serving = _serving(facts, queue.name)
     if waiting and not serving:
         yield _no_worker(facts, queue, waiting)
