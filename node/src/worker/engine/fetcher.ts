@@ -82,6 +82,7 @@ export class Fetcher {
     if (worker !== this.worker || reply === undefined) return;
     if (limit > 0) this.drained = reply.looked < limit;
     this.#claimed(reply);
+    this.look();
   }
 
   // wait: the place of the wait that this call stands behind.
@@ -133,7 +134,6 @@ export class Fetcher {
       this.#badUntil.set(queue, now + BAD_PAUSE);
     }
     if (reply.tasks.length > 0) this.hooks.onTasks(reply.tasks);
-    this.look();
   }
 
   // One wait a queue while the queues are empty and a slot is free. What comes beyond that goes back soon.
@@ -154,7 +154,7 @@ export class Fetcher {
         if (worker !== this.worker) return this.lookAgain(); // what came is for the next claim
         this.drained = reply !== undefined && (reply.looked < limit || (room === 1 && isOf(reply, id)));
         if (reply !== undefined) this.#claimed(reply);
-        else this.look();
+        setImmediate(() => this.look()); // an end that came at once goes out first: somebody waits for it
       },
     });
   }

@@ -1,0 +1,101 @@
+"""An idle worker's waits bring tasks that are claimed already: what comes of them where that goes wrong."""
+
+from types import SimpleNamespace
+
+import pytest
+from worker.workers import until
+
+from doshit.values.keys import Keys
+from doshit.worker.supervisor.auditor import Auditor
+from doshit.worker.supervisor.fetcher import Fetcher
+
+ONCE = ["successful", "1", None]
+
+
+@pytest.fixture
+def idle(start_worker, start_proxy, world, redis_url):
+    """A worker whose wait stands, and its proxy: it has run a task and found no other."""
+    proxy = start_proxy(redis_url)
+    worker = start_worker(children=1, url=proxy.url)
+    world.push("first", "pid")
+    world.value("first")
+    world.at_rest()
+    until(lambda: is_waiting(world))
+    return SimpleNamespace(worker=worker, proxy=proxy)
+
+
+def is_waiting(world):
+    return any(client["cmd"] == "blmove" and "b" in client["flags"] for client in world.client.client_list())
+
+
+def ran_once(world, id):
+    world.ended(id)
+    world.at_rest()
+    assert world.fields([id], "result", "attempts", "lost") == [ONCE]
+    assert world.entries(which="arrived") == []
+
+
+def test_a_task_whose_claim_was_never_answered_on_the_wait_runs_once(idle, world):
+    idle.proxy.drop_every = 1
+    world.push("it", "pid")
+    until(lambda: idle.proxy.dropped > 0)
+    idle.proxy.drop_every = 0
+    ran_once(world, "it")
+    assert idle.worker.process.poll() is None
+
+
+def test_a_task_that_arrived_and_was_not_claimed_is_taken_first_by_whoever_asks_next(start_worker, world):
+    for id in ("older", "newer"):
+        world.client.hset(world.key("task", id), mapping={"function": "pid", "args": "{}", "state": "pending"})
+    world.client.lpush(world.key("default", "arrived"), "older")
+    world.client.lpush(world.key("default", "pending"), "newer")
+    start_worker(children=1)
+    ran_once(world, "older")
+    ran_once(world, "newer")
+    times = world.fields(["older", "newer"], "executing-created")
+    assert times[0] <= times[1]
+
+
+def test_an_idle_worker_finds_what_another_left_in_arrived(idle, world):
+    world.client.hset(world.key("task", "left"), mapping={"function": "pid", "args": "{}", "state": "pending"})
+    world.client.lpush(world.key("default", "arrived"), "left")
+    ran_once(world, "left")
+
+
+def test_a_server_that_has_forgotten_its_scripts_is_told_them_again(idle, world):
+    for round in range(3):
+        until(lambda: is_waiting(world))
+        world.client.script_flush()
+        world.push(f"it{round}", "pid")
+        ran_once(world, f"it{round}")
+
+
+def test_a_worker_that_was_sealed_while_it_waited_takes_what_came_under_its_next_name(idle, world):
+    [sealed] = world.workers()
+    world.client.zadd(world.key("workers"), {sealed: -1})
+    world.push("it", "pid")
+    ran_once(world, "it")
+    assert world.fields(["it"], "worker") != [[sealed.decode()]]
+    assert "taken for dead" in idle.worker.log()
+
+
+def test_the_audit_gives_nothing_back_that_a_wait_is_about_to_bring():
+    keys = Keys("p")
+    sent = []
+    session = SimpleNamespace(call=lambda call, done: sent.append((call, done)))
+    fetcher = Fetcher(session, keys, ["default"], SimpleNamespace(), 60, 1000)
+    fetcher.begin("w")
+    wait = SimpleNamespace(
+        queue="default", armed=False, mark=b"", is_ready=lambda now: True, unblock=lambda: None, tick=lambda now: None
+    )
+    wait.arm = lambda call, mark, now: wait.__dict__.update(armed=True, mark=mark)
+    fetcher.waits, fetcher.drained = [wait], True
+    fetcher.wait(1, 0.0)
+    assert wait.armed
+    auditor = Auditor(session, keys, lambda: "w", set, lambda: True, fetcher.is_coming)
+    for _ in range(2):
+        auditor.compare(3)
+    [(_, hear)] = sent
+    hear([b"coming", wait.mark + b"1 default", b"strange", b"w/1.1 default", b"older", b"w/1:10.1 default"])
+    [_, (release, _)] = sent
+    assert [id for id in (b"coming", b"strange", b"older") if id in release.args] == [b"strange", b"older"]
