@@ -1104,7 +1104,7 @@ return {'promoted', promoted, next_due, freed, is_error(cancels) and 0 or cancel
 `,
   },
   recover: {
-    sha: 'ea817fdb7350eccada5e6e2c65bb515db4b16ca4',
+    sha: '2df66141ce611d433727b11e53b5ce9441fdfac4',
     source: `-- recover: executing -> pending or failed. Takes back what dead workers held and what nobody holds.
 -- Parts: base keys time count numbers calls held letgo sealing ending
 ${base}${keys}${time}${count}${numbers}${calls}${held}${letgo}${sealing}${ending}-- ARGV: now, interval (ms: less after the last call it does nothing), losses (that fail a task), result-ttl, failed-ttl (seconds).
@@ -1198,7 +1198,7 @@ if is_amnesty then
   return {'amnesty', amnesty, taken_back, failed}
 end
 
--- Ids in executing that nobody holds: an idle wait whose worker died, a lost reply, keys deleted by hand.
+-- Ids in executing that nobody holds: a foreign worker died before it wrote the state, or keys were deleted by hand.
 local adopted = 0
 local function is_held(task, id)
   if not task[2] or not task[3] then return false end

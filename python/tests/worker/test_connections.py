@@ -29,7 +29,7 @@ def test_a_lost_reply_to_every_fifth_script_call_strands_and_doubles_nothing(
         ids += wave
     assert proxy.dropped > 20
     assert worker.process.poll() is None
-    # An id that a wait had moved when its connection was cut is run once recover has found it: at most 15 s later.
+    # What the claim behind a wait took when its connection was cut is answered by the same request again.
     each_ran_once(world, ledger, endings, ids)
 
 

@@ -91,7 +91,7 @@ if is_amnesty then
   return {'amnesty', amnesty, taken_back, failed}
 end
 
--- Ids in executing that nobody holds: an idle wait whose worker died, a lost reply, keys deleted by hand.
+-- Ids in executing that nobody holds: a foreign worker died before it wrote the state, or keys were deleted by hand.
 local adopted = 0
 local function is_held(task, id)
   if not task[2] or not task[3] then return false end
