@@ -347,7 +347,7 @@ return words
 `,
   },
   claim: {
-    sha: 'e6466467ce248e1b6ead8085855255f185f712c5',
+    sha: 'd3cf6080ba93fbd3a397deb6904bcbee374c78d2',
     source: `-- claim: pending -> executing. Moves up to n ids to executing and takes them for one worker, in one step.
 -- Parts: base time
 ${base}${time}-- ARGV: now, worker, request, limit, bytes (of args a call), args-cap (bytes of one task's args),
@@ -359,7 +359,7 @@ ${base}${time}-- ARGV: now, worker, request, limit, bytes (of args a call), args
 --          retries, retry-delay, retry-backoff, traceparent, username, retried}; a problem is {queue, what Redis said}.
 -- Promise: request is a number that grows with every call of one worker, or of one of its waits; the same number again
 --          answers the same tasks and takes none, so a lost reply strands nothing. Nothing is popped that was not read. At most
---          1000 entries of a queue a call. Refused whole at maxmemory.
+--          1000 entries of a list a call. Refused whole at maxmemory.
 -- Vectors: commands/claim.json
 local worker, request, limit = ARGV[2], tonumber(ARGV[3]), math.min(tonumber(ARGV[4]), 1000)
 local bytes_left, args_cap = tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -386,22 +386,28 @@ local mark = worker .. '/' .. (wait and wait .. ':' or '') .. ARGV[3] .. '.'   -
 local last = me[1] and #me[1] < 16 and string.match(me[1], '^%d+$')   -- a stranger may have spoilt it
 local is_repeated = last and request <= tonumber(last)
 
--- An idle worker's claim: the one plain task of a client that its wait has brought, and nothing else in sight. It comes
--- first and makes no function: somebody waits for it, and a script that runs cold pays for each.
+-- An idle worker's claim: the one plain task that its wait has brought, and nothing else in sight. It comes first and makes
+-- no function: somebody waits for it, and a script that runs cold pays for each.
 local id = wait and limit > 0 and queue_count == 1 and not is_repeated
   and redis.pcall('LMOVE', app .. ARGV[10] .. ':arrived', app .. ARGV[10] .. ':executing', 'RIGHT', 'LEFT')
 if type(id) == 'string' then
   local stem = app .. ARGV[10]
   local key, arrived, executing = app .. 'task:' .. id, stem .. ':arrived', stem .. ':executing'
   local is_alone = redis.call('EXISTS', arrived, stem .. ':pending', stem .. ':scheduled', stem .. ':waiting', stem .. ':parked',
-    stem .. ':quarantine', cutoffs_key) == 0
+    cutoffs_key) == 0
   local task = is_alone and redis.pcall('HMGET', key, 'function', 'args', 'state', 'queue', 'pending-created', 'reply-to')
-  if task and task[1] and task[2] and task[3] == 'pending' and task[4] == ARGV[10] and task[5] and #id <= NAME_BYTES
-    and #task[1] <= NAME_BYTES and #task[2] <= args_cap and redis.call('HLEN', key) == (task[6] and 6 or 5) then
+  local known = task and 3 + (task[4] and 1 or 0) + (task[5] and 1 or 0) + (task[6] and 1 or 0)
+  if task and task[1] and task[2] and task[3] == 'pending' and #id <= NAME_BYTES and #task[1] <= NAME_BYTES
+    and #task[2] <= args_cap and redis.call('HLEN', key) == known then
     local claim = mark .. '1'
     redis.call('HSET', own, counter, ARGV[3])
     redis.call('HSET', key, 'state', 'executing', 'worker', worker, 'claim', claim, 'executing-created', now_text(),
       'attempts', '1')
+    -- What submit wrote names its queue and has no lifetime; plain producers may have given one.
+    if not (task[4] == ARGV[10] and task[5]) then
+      redis.call('HSET', key, 'queue', ARGV[10])
+      redis.call('PERSIST', key)
+    end
     redis.call('HSET', held, id, claim .. ' ' .. ARGV[10])
     return {'claimed', 1, {{id, ARGV[10], claim, task[1], task[2], '1', '0'}}, {}}
   end
@@ -700,8 +706,9 @@ local function look_at(queue)
   if is_error(length) and keep_out(queue, pending, 'list') then return end
   if length == 0 and not has_more[queue] then return end
   if keep_out(queue, executing, 'list') then return end
+  -- First what a wait has brought: an idle worker came for it, and what is parked has been told to all.
+  if has_more[queue] then look_at_list(queue, arrived_key(queue)) end
   look_at_parked(queue)
-  if has_more[queue] then look_at_list(queue, arrived_key(queue)) end   -- they were the oldest in pending
   look_at_list(queue, pending)
 end
 

@@ -107,12 +107,17 @@ export class Catalog {
     const named = await this.#ask(workers.map((worker) => ['HGET', Buffer.concat([prefix, worker]), 'catalog']));
     const shas = new Set(named.filter((sha) => sha !== null).map(String));
     const entries = await this.#ask([...shas].map((sha) => ['HGET', this.keys.catalog(sha), name]));
-    return entries.filter((entry) => entry !== null).map((entry) => parametersIn(String(entry)));
+    const schemas = entries.filter((entry) => entry !== null).map((entry) => parametersIn(String(entry)));
+    return schemas.some(letsAllPass) ? [] : schemas;
   }
 
   async #ask(commands: (string | Buffer | number)[][]): Promise<(unknown | null)[]> {
     return this.transport.pipeline(commands, { repeat: true });
   }
+}
+
+function letsAllPass(schema: unknown): boolean {
+  return schema === true || (typeof schema === 'object' && schema !== null && Object.keys(schema).length === 0);
 }
 
 function ageOf(entry: Entry | undefined): number {

@@ -28,10 +28,13 @@ export function readClaim(reply: unknown): ClaimReply {
   };
 }
 
+const NO_WISHES: readonly null[] = [];
+
 function readTask(task: (Buffer | null)[]): Claimed {
   // A task of no wishes is 7 items, one that has some is 15.
-  const [id, queue, claim, name, args, attempts, lost, ...wishes] = task as Buffer[];
-  const [timeLimit, memoryLimit, retries, retryDelay, retryBackoff, traceparent, username, retried] = wishes;
+  const [id, queue, claim, name, args, attempts, lost] = task as Buffer[];
+  const [timeLimit, memoryLimit, retries, retryDelay, retryBackoff, traceparent, username, retried] =
+    task.length > 7 ? task.slice(7) : NO_WISHES;
   return {
     id: id!,
     queue: queue!,

@@ -44,14 +44,17 @@ export class Line {
   }
 
   /**
-   * The replies of a command that may block, and of a call right behind it: the server runs that in the same step in
-   * which the block ends. Throws as call() does, also for a script that the server lacks.
+   * The reply to a call that is sent right behind a command that may block: the server runs it in the same step in which
+   * the block ends. Throws as call() does, also for a script that the server lacks, or if the command itself is refused.
    */
-  async callBehind<T>(words: readonly Arg[], call: Call<T>, patience: number): Promise<[reply: unknown, T]> {
+  async callBehind<T>(words: readonly Arg[], call: Call<T>, patience: number): Promise<T> {
     try {
       const link = await this.#open();
-      const replies = await Promise.all([link.call(words, patience), link.call(byHash(call), patience)]);
-      return [replies[0], call.read(replies[1])];
+      const blocked = link.call(words, patience);
+      const answered = link.call(byHash(call), patience);
+      answered.catch(() => {}); // heard below, if the command was not refused
+      await blocked;
+      return call.read(await answered);
     } catch (error) {
       throw explain(error, this.route.target);
     }

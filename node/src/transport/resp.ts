@@ -33,9 +33,10 @@ function encodeBytes(words: readonly Arg[]): Buffer {
 }
 
 const END = Buffer.from('\r\n');
+const CR = 0x0d;
 const LF = 0x0a;
 // What is not whole yet.
-const MORE = Symbol('more');
+const MORE: unique symbol = Symbol('more');
 
 /** Reads replies out of what arrives in pieces: Buffers, numbers, null, a Refusal, and arrays of these. */
 export class Reader {
@@ -71,28 +72,48 @@ export class Reader {
   }
 
   #reply(): unknown {
-    const bytes = this.#bytes;
-    const end = bytes.indexOf(LF, this.#at);
-    if (end < 0) return MORE;
-    const start = this.#at + 1;
-    this.#at = end + 1;
-    switch (bytes[start - 1]) {
+    const kind = this.#bytes[this.#at];
+    switch (kind) {
       case 0x24:
-        return this.#bulk(number(bytes, start, end - 1));
+        return this.#bulk(this.#number());
       case 0x2a:
-        return this.#array(number(bytes, start, end - 1));
+        return this.#array(this.#number());
       case 0x3a:
-        return number(bytes, start, end - 1);
+        return this.#number();
       case 0x2b:
-        return bytes.subarray(start, end - 1);
       case 0x2d:
-        return new Refusal(bytes.toString('utf8', start, end - 1));
+        return this.#line(kind === 0x2d);
+      case undefined:
+        return MORE;
       default:
         throw new Error('the server does not speak RESP2');
     }
   }
 
-  #bulk(size: number): unknown {
+  #line(isRefusal: boolean): unknown {
+    const bytes = this.#bytes;
+    const start = this.#at + 1;
+    const end = bytes.indexOf(LF, start);
+    if (end < 0) return MORE;
+    this.#at = end + 1;
+    return isRefusal ? new Refusal(bytes.toString('utf8', start, end - 1)) : bytes.subarray(start, end - 1);
+  }
+
+  // Digits are walked over: to look for the end of so short a line costs more than the line.
+  #number(): number | typeof MORE {
+    const bytes = this.#bytes;
+    let at = this.#at + 1;
+    const isNegative = bytes[at] === 0x2d;
+    if (isNegative) at += 1;
+    let value = 0;
+    for (; at < bytes.length && bytes[at] !== CR; at++) value = value * 10 + bytes[at]! - 0x30;
+    if (at + 1 >= bytes.length) return MORE;
+    this.#at = at + 2;
+    return isNegative ? -value : value;
+  }
+
+  #bulk(size: number | typeof MORE): unknown {
+    if (size === MORE) return MORE;
     if (size < 0) return null;
     const start = this.#at;
     const end = start + size;
@@ -104,7 +125,8 @@ export class Reader {
     return this.#bytes.subarray(start, end);
   }
 
-  #array(size: number): unknown {
+  #array(size: number | typeof MORE): unknown {
+    if (size === MORE) return MORE;
     if (size < 0) return null;
     const items: unknown[] = new Array(size);
     for (let at = 0; at < size; at++) {
@@ -114,11 +136,4 @@ export class Reader {
     }
     return items;
   }
-}
-
-function number(bytes: Buffer, start: number, end: number): number {
-  const isNegative = bytes[start] === 0x2d;
-  let value = 0;
-  for (let at = isNegative ? start + 1 : start; at < end; at++) value = value * 10 + bytes[at]! - 0x30;
-  return isNegative ? -value : value;
 }

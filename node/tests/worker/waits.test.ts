@@ -28,7 +28,14 @@ test('an UNBLOCK that met no wait yet is sent again', async () => {
     return sent.length === 1 ? [0] : transport.pipeline([words!]); // the first one never comes to a wait
   };
   let room = 1;
-  const hooks = { room: () => room, queued: () => 0, onTasks: () => {}, onLostId: () => {} };
+  const hooks = {
+    room: () => room,
+    queued: () => 0,
+    couldBegin: () => 1,
+    onTasks: () => {},
+    soon: () => {},
+    onLostId: () => {},
+  };
   const fetcher = new Fetcher(session, new Keys(prefix), DEFAULTS, hooks, () => {});
   after(() => fetcher.close());
   fetcher.begin('somebody');
@@ -101,7 +108,14 @@ test('the audit gives nothing back that a wait is about to bring', async () => {
   const transport = new Transport(server.url, { prefix });
   after(() => transport.close());
   const session = new Session(transport, () => {});
-  const hooks = { room: () => 1, queued: () => 0, onTasks: () => {}, onLostId: () => {} };
+  const hooks = {
+    room: () => 1,
+    queued: () => 0,
+    couldBegin: () => 1,
+    onTasks: () => {},
+    soon: () => {},
+    onLostId: () => {},
+  };
   const fetcher = new Fetcher(session, new Keys(prefix), DEFAULTS, hooks, () => {});
   fetcher.begin('w');
   fetcher.drained = true;

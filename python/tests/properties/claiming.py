@@ -77,11 +77,11 @@ class Claiming:
         self._worker.requests[self._behind] = self._request
         for name in queues:
             place = self._world.queues[name]
+            self._take_off(name, place.arrived, left(f"{name}:arrived"))
             for function in [f for f in place.parked if f in self._worker.functions]:
                 self._take_off(name, place.parked[function], left(f"{name}:parked:{function}"))
                 if not place.parked[function]:
                     del place.parked[function]
-            self._take_off(name, place.arrived, left(f"{name}:arrived"))
             self._take_off(name, place.pending, left(f"{name}:pending"))
 
     def _take_off(self, queue: str, entries: list[bytes], keep: int) -> None:

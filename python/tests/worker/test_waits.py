@@ -83,7 +83,7 @@ def test_the_audit_gives_nothing_back_that_a_wait_is_about_to_bring():
     keys = Keys("p")
     sent = []
     session = SimpleNamespace(call=lambda call, done: sent.append((call, done)))
-    fetcher = Fetcher(session, keys, ["default"], SimpleNamespace(), 60, 1000)
+    fetcher = Fetcher(session, keys, ["default"], SimpleNamespace(could_begin=lambda: 1), 60, 1000)
     fetcher.begin("w")
     wait = SimpleNamespace(
         queue="default", armed=False, mark=b"", is_ready=lambda now: True, unblock=lambda: None, tick=lambda now: None

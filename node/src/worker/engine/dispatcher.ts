@@ -149,6 +149,11 @@ export class Dispatcher {
     return Math.max(0, room - Math.max(0, beyond)) + Math.min(this.#sharedLately, this.#sharedRoom());
   }
 
+  /** How many more would begin at once. */
+  couldBegin(): number {
+    return LANES.reduce((sum, lane) => sum + Math.max(0, this.executor.free(lane) - this.#ready[lane].length), 0);
+  }
+
   get #sharedHeld(): number {
     return this.#count.shared + this.#ready.shared.length;
   }

@@ -125,6 +125,8 @@ export class Engine {
     return {
       room: () => this.#dispatcher.room(),
       queued: () => this.#dispatcher.outstanding,
+      couldBegin: () => this.#dispatcher.couldBegin(),
+      soon: () => this.#pumpSoon(),
       onTasks: (tasks: readonly Claimed[]) => this.#claimed(tasks),
       onLostId: (state: string) => (state === 'sealed' ? this.#sealed() : this.#membership.register()),
     };
@@ -175,7 +177,7 @@ export class Engine {
       if (run === undefined) strange.push(task);
       else runs.push(run);
     }
-    this.#settler.park(strange, this.parts.settings.unknownGrace, this.#policies.names);
+    if (strange.length > 0) this.#settler.park(strange, this.parts.settings.unknownGrace, this.#policies.names);
     this.#dispatcher.add(runs);
     this.#dispatcher.dispatch();
   }

@@ -20,7 +20,11 @@ export interface Fetching {
   /** How many more tasks this worker wants; how many it holds that wait or run. */
   room(): number;
   queued(): number;
+  /** How many more would begin at once. */
+  couldBegin(): number;
   onTasks(tasks: readonly Claimed[]): void;
+  /** Wants to look once what goes first has gone out. */
+  soon(): void;
   /** "sealed", or "unknown": register again. */
   onLostId(state: 'sealed' | 'unknown'): void;
 }
@@ -146,15 +150,16 @@ export class Fetcher {
 
   #arm(wait: Wait, place: number, room: number): void {
     const worker = this.worker;
-    const limit = Math.ceil(Math.min(room, CLAIM_MOST) / this.waits.length);
+    // No more than begin at once: a worker that has stopped without a word takes no others with it.
+    const limit = Math.ceil(Math.max(1, Math.min(room, this.hooks.couldBegin())) / this.waits.length);
     const call = this.#call(limit, [wait.queue], place);
     wait.arm(call, `${worker}/${place}:${this.#request}.`, {
       repeat: (call) => this.#ask(call),
-      onReply: (reply, id) => {
+      onReply: (reply) => {
         if (worker !== this.worker) return this.lookAgain(); // what came is for the next claim
-        this.drained = reply !== undefined && (reply.looked < limit || (room === 1 && isOf(reply, id)));
+        this.drained = reply !== undefined && reply.looked < limit;
         if (reply !== undefined) this.#claimed(reply);
-        setImmediate(() => this.look()); // an end that came at once goes out first: somebody waits for it
+        this.hooks.soon(); // an end that comes at once goes out first: somebody waits for it
       },
     });
   }
@@ -181,9 +186,4 @@ export class Fetcher {
   close(): void {
     for (const wait of this.waits) wait.close();
   }
-}
-
-// Has the claim taken what came? If that took the only slot, another wait says soonest whether there is more.
-function isOf({ tasks }: ClaimReply, id: Buffer | null): boolean {
-  return id !== null && tasks[0] !== undefined && tasks[0].id.equals(id);
 }

@@ -19,8 +19,8 @@ const PAUSE = 1000; // ms after an error
 export interface Waiting {
   /** Asks a claim again whose reply was lost; undefined if it is refused. */
   repeat(call: Call<ClaimReply>): Promise<ClaimReply | undefined>;
-  /** What the claim has answered, if it was answered; the id that came, null if none came in time. */
-  onReply(reply: ClaimReply | undefined, id: Buffer | null): void;
+  /** What the claim has answered, if it was answered. */
+  onReply(reply: ClaimReply | undefined): void;
 }
 
 /** The wait of one queue. */
@@ -74,11 +74,10 @@ export class Wait {
   }
 
   async #wait(call: Call<ClaimReply>, hooks: Waiting): Promise<void> {
-    let id: unknown = null;
     let reply: ClaimReply | undefined;
     try {
       if (!this.#line.isOpen) await this.#greet();
-      if (this.#wanted) [id, reply] = await this.#line.callBehind(this.#command, call, DEADLINE);
+      if (this.#wanted) reply = await this.#line.callBehind(this.#command, call, DEADLINE);
     } catch (error) {
       // A text that the server has forgotten is sent by the repetition.
       if (!/^NOSCRIPT/.test((error as Error).message)) this.#notBefore = performance.now() + PAUSE;
@@ -86,7 +85,7 @@ export class Wait {
       reply = await hooks.repeat(call);
     }
     this.armed = false;
-    hooks.onReply(reply, id as Buffer | null);
+    hooks.onReply(reply);
   }
 
   async #greet(): Promise<void> {

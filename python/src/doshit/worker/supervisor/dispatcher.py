@@ -76,6 +76,10 @@ class Dispatcher:
     def free_children(self) -> int:
         return sum(child.idle for child in self.children.values())
 
+    def could_begin(self) -> int:
+        """How many more would begin at once."""
+        return self.free_children() + self._free_slots()
+
     def room(self, now: float) -> int:
         """How many more tasks may be claimed: two batches a child when runs are short, so that none waits for Redis.
 

@@ -120,20 +120,18 @@ class Fetcher:
             self._session.call(command, lambda reply: None)
 
     def _arm(self, wait: Wait, place: int, room: int, now: float) -> None:
-        asked = -(-min(room, CLAIM_MOST) // len(self.waits))
+        # No more than begin at once: a worker that has stopped without a word takes no others with it.
+        asked = -(-max(1, min(room, self._dispatcher.could_begin())) // len(self.waits))
         call = self._call(asked, [wait.queue], place)
-        wait.on_reply = partial(self._came, self.worker, asked, room == 1)
+        wait.on_reply = partial(self._came, self.worker, asked)
         wait.on_lost = partial(self._ask, done=partial(self._claimed, asked))
         wait.arm(call, f"{self.worker}/{place}:{self._request}.".encode(), now)
 
-    def _came(self, worker: str, asked: int, is_one: bool, reply: ClaimReply, id: bytes | None) -> None:
-        if worker != self.worker:  # an older one of ours: what came is for the next claim
+    def _came(self, worker: str, asked: int, reply: ClaimReply) -> None:
+        if worker == self.worker:
+            self._claimed(asked, reply)
+        else:  # an older one of ours: what came is for the next claim
             self.drained = False
-            return
-        # Has what came taken the only slot? Then another wait says soonest whether there is more.
-        took_it = is_one and bool(reply.tasks) and reply.tasks[0].id == id
-        self.drained = took_it or reply.looked < asked
-        self._take(reply)
 
     def is_coming(self, claim: bytes) -> bool:
         """May this be one of ours whose reply is on its way?"""

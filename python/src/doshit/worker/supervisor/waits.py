@@ -27,13 +27,13 @@ _PAUSE = 1.0  # after an error
 class Wait:
     """The wait of one queue.
 
-    on_reply hears what its claim has answered, and the id that came or None; on_lost that the replies did not come.
+    on_reply hears what its claim has answered; on_lost that this did not come.
     mark: what the claims begin with that are on their way.
     """
 
     def __init__(self, url: str, keys: Keys, queue: str, on_wake: Callable[[], None]) -> None:
         self.queue = queue
-        self.on_reply: Callable[[ClaimReply, bytes | None], None] = lambda reply, id: None
+        self.on_reply: Callable[[ClaimReply], None] = lambda reply: None
         self.on_lost: Callable[[Call[ClaimReply]], None] = lambda call: None
         self.mark = b""
         self._line = Line(url, "doshit-wait", ("CLIENT", "ID"), on_wake, keys.prefix)
@@ -87,14 +87,14 @@ class Wait:
         if len(self._replies) == 2:
             self._take(*self._replies)
 
-    def _take(self, id: Any, reply: Any) -> None:
+    def _take(self, moved: Any, reply: Any) -> None:
         assert self._call is not None
         call, self._call, self._replies = self._call, None, []
-        refusals = [it for it in (id, reply) if isinstance(it, ReplyError)]
+        refusals = [it for it in (moved, reply) if isinstance(it, ReplyError)]
         if refusals:
             self._refused(str(refusals[0]), call)
         else:
-            self.on_reply(call.parse(reply), id)
+            self.on_reply(call.parse(reply))
 
     def _refused(self, words: str, call: Call[ClaimReply]) -> None:
         # A text that the server has forgotten is sent by the next try.
