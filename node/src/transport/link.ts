@@ -1,7 +1,7 @@
 /**
  * One connection for its one life: never reconnects, never sends anything again. Decides nothing.
  *
- * The only file that imports ioredis. Its own reconnecting, queueing and resending are off: it cannot know what may be
+ * This and socket.ts are the only files that import ioredis. Its own reconnecting, queueing and resending are off: it cannot know what may be
  * sent twice.
  */
 
@@ -9,6 +9,7 @@ import { Redis, type RedisOptions } from 'ioredis';
 import type { Arg } from '../commands/index.js';
 import { LinkLost, lost, Refusal } from './faults.js';
 import { encode, Reader } from './resp.js';
+import { connectorTo } from './socket.js';
 
 export type { RedisOptions };
 
@@ -92,10 +93,12 @@ export class Link {
    */
   static async open(options: RedisOptions, patience: number): Promise<Link> {
     const timeout = Math.min(options.connectTimeout ?? Number.POSITIVE_INFINITY, CONNECT_TIMEOUT * 1000);
-    const link = new Link(new Redis({ ...options, ...FIXED, connectTimeout: timeout }), patience);
+    let link: Link;
+    const Connector = connectorTo(options, (piece) => link.#read(piece));
+    link = new Link(new Redis({ ...options, ...FIXED, Connector, connectTimeout: timeout }), patience);
     try {
       await link.#redis.connect();
-      link.#takeOver();
+      link.#takeOver(Connector === undefined);
       await Promise.all(greeting(options).map((words) => link.call(words, CONNECT_TIMEOUT)));
       link.#introduce(options.connectionName);
     } catch (error) {
@@ -155,11 +158,11 @@ export class Link {
   }
 
   // ioredis has connected; from here on its queues and its parser are not needed, and cost more than the socket does.
-  #takeOver(): void {
+  #takeOver(byStream: boolean): void {
     const socket = this.#socket;
     if (socket === undefined) throw new LinkLost('the server closed the connection');
     socket.removeAllListeners('data');
-    socket.on('data', this.#read);
+    if (byStream) socket.on('data', this.#read);
     socket.resume();
     socket.unref();
   }

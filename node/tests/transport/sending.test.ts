@@ -26,6 +26,18 @@ test('an id that is no UTF-8 arrives and comes back byte for byte', async () => 
   assert.deepEqual(await transport.command(['LRANGE', `${prefix}:bytes:pending`, 0, -1]), [id]);
 });
 
+test('a reply stays what it was, whatever comes after it', async () => {
+  const sizes = [1, 4_000, 5_000, 70_000, 1_000_000];
+  const texts = sizes.map((size, at) => String(at).repeat(size));
+  const replies = [];
+  for (const text of texts) {
+    await transport.command(['SET', `${prefix}:text`, text]);
+    replies.push((await transport.command(['GET', `${prefix}:text`])) as Buffer);
+  }
+  for (const [at, reply] of replies.entries())
+    assert.ok(reply.equals(Buffer.from(texts[at]!)), `of ${sizes[at]} bytes`);
+});
+
 test('calls of one turn need one read of the server, whatever their number', async () => {
   await transport.command(['PING']);
   const before = await reads();
