@@ -93,9 +93,17 @@ def test_the_audit_gives_nothing_back_that_a_wait_is_about_to_bring():
     fetcher.wait(1, 0.0)
     assert wait.armed
     auditor = Auditor(session, keys, lambda: "w", set, lambda: True, fetcher.is_coming)
-    for _ in range(2):
-        auditor.compare(3)
-    [(_, hear)] = sent
-    hear([b"coming", wait.mark + b"1 default", b"strange", b"w/1.1 default", b"older", b"w/1:10.1 default"])
-    [_, (release, _)] = sent
-    assert [id for id in (b"coming", b"strange", b"older") if id in release.args] == [b"strange", b"older"]
+    held = [b"coming", wait.mark + b"1 default", b"strange", b"w/1.1 default", b"older", b"w/1:10.1 default"]
+
+    def audit(found):
+        for _ in range(2):
+            auditor.compare(3)
+        _, hear = sent.pop()
+        hear(found)
+
+    audit([*held, b"ended", b"w/2.1 default"])
+    assert sent == []
+    audit([*held, b"ended just now", b"w/3.1 default"])
+    [(release, _)] = sent
+    given = [id for id in (*held[::2], b"ended", b"ended just now") if id in release.args]
+    assert given == [b"strange", b"older"]

@@ -21,6 +21,8 @@ export interface Books {
 /** The audit of one worker. */
 export class Auditor {
   #strange = 0;
+  // The claims that the look before found strange, as latin1: what ended just then is not strange twice.
+  #suspected: ReadonlySet<string> = new Set();
 
   constructor(
     private readonly session: Session,
@@ -42,13 +44,16 @@ export class Auditor {
     const [reply] = (await this.session.commands([['HGETALL', this.keys.held(worker)]])) as [Buffer[]];
     if (!this.books.quiet()) return;
     const known = this.books.known();
+    const suspected = new Set<string>();
     const strange = [];
     for (let at = 0; at < reply.length; at += 2) {
       const [id, value] = [reply[at]!, reply[at + 1]!];
       const claim = value.subarray(0, value.indexOf(' '));
-      const isKnown = known.has(id.toString('latin1')) || this.books.coming(claim);
-      if (!isKnown) strange.push([id, claim, '', false] as const);
+      if (known.has(id.toString('latin1')) || this.books.coming(claim)) continue;
+      suspected.add(claim.toString('latin1'));
+      if (this.#suspected.has(claim.toString('latin1'))) strange.push([id, claim, '', false] as const);
     }
+    this.#suspected = suspected;
     if (strange.length === 0) return;
     this.log('warning', `${strange.length} tasks are held in this worker's name that it does not know; they go back`);
     await this.session.call(release(this.keys, worker, strange));

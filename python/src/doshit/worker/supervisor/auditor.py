@@ -32,6 +32,8 @@ class Auditor:
         self._session, self._keys, self._worker = session, keys, worker
         self._known, self._quiet, self._coming = known, quiet, coming
         self._strange = 0
+        # The claims that the look before found strange: what ended just then is not strange twice.
+        self._suspected: set[bytes] = set()
 
     def compare(self, held: int) -> None:
         """Takes what a beat answered: how many tasks Redis says this worker holds."""
@@ -46,7 +48,9 @@ class Auditor:
             return
         known = self._known()
         held = [(id, value.split(b" ", 1)[0]) for id, value in zip(reply[::2], reply[1::2], strict=True)]
-        strange = [(id, claim, "", False) for id, claim in held if id not in known and not self._coming(claim)]
+        unknown = [(id, claim) for id, claim in held if id not in known and not self._coming(claim)]
+        strange = [(id, claim, "", False) for id, claim in unknown if claim in self._suspected]
+        self._suspected = {claim for _, claim in unknown}
         if strange:
             log.warning("%d tasks are held in this worker's name that it does not know; they go back", len(strange))
             self._session.call(release(self._keys, self._worker(), strange), lambda words: None)
