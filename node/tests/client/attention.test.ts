@@ -4,65 +4,89 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Attention } from '../../src/client/attention.js';
 
-/** One that has just had an answer after so many ms; `turns` turns its event loop until it sleeps, or so often. */
-function after(ms: number) {
+/** An attention whose answers take so many ms, by whether they are awaited awake. */
+function world(asleep: number, awake: number) {
   let now = 0;
   const looks: (() => void)[] = [];
   const attention = new Attention(
     () => now,
     (look) => looks.push(look),
   );
-  const turn = (most: number, each = 0.01): number => {
+  /** Turns the event loop, of 0.01 ms each, until it sleeps, or so often; how often it did. */
+  const turn = (most: number): number => {
     let turns = 0;
     for (; turns < most && looks.length > 0; turns += 1) {
-      now += each;
+      now += 0.01;
       for (const look of looks.splice(0)) look();
     }
     return turns;
   };
-  const first = attention.begin();
-  assert.equal(turn(10), 0, 'nobody knows yet that answers are near');
-  now += ms;
-  attention.end(first);
-  return { attention, turn, pass: (more: number) => (now += more) };
+  /** One answer; whether it was awaited awake. */
+  const one = (): boolean => {
+    const begun = attention.begin();
+    const isAwake = looks.length > 0;
+    if (isAwake) turn(Math.round(awake * 100));
+    else now += asleep;
+    attention.end(begun);
+    turn(1);
+    return isAwake;
+  };
+  const share = (count: number): number => Array.from({ length: count }, one).filter(Boolean).length / count;
+  return { attention, turn, one, share };
 }
 
-test('where the last answer came soon, the next is awaited awake, and no longer than until it is there', () => {
-  const { attention, turn } = after(0.1);
-  const begun = attention.begin();
-  assert.equal(turn(20), 20);
-  attention.end(begun);
-  assert.equal(turn(20), 1);
+test('an answer is awaited asleep first, then awake, and from then on as it is faster', () => {
+  const fast = world(0.1, 0.06);
+  assert.deepEqual([fast.one(), fast.one()], [false, true]);
+  assert.ok(fast.share(320) > 0.9);
 });
 
-test('an answer that does not come soon is awaited asleep after half a millisecond, and so is the next', () => {
-  const { attention, turn } = after(0.1);
+test('where it does not come clearly sooner, it is awaited asleep, but for a try now and then', () => {
+  for (const awake of [0.2, 0.3]) {
+    const slow = world(0.2, awake);
+    slow.share(32);
+    const share = slow.share(320);
+    assert.ok(share > 0 && share < 0.1, `${share} of the answers`);
+  }
+});
+
+test('an answer that is not near is never awaited awake', () => {
+  assert.equal(world(0.6, 0.1).share(100), 0);
+});
+
+test('nobody is awake for longer than half a millisecond, nor once the answer is there', () => {
+  const { attention, turn, one } = world(0.1, 0.06);
+  one();
   const begun = attention.begin();
   const turns = turn(1000);
   assert.ok(turns >= 49 && turns <= 51, `${turns} turns of 0.01 ms`);
   attention.end(begun);
-  attention.begin();
-  assert.equal(turn(1000), 0);
-});
-
-test('an answer that came late is followed by sleep, until one has come soon again', () => {
-  const { attention, turn, pass } = after(3);
-  const begun = attention.begin();
   assert.equal(turn(10), 0);
-  pass(0.2);
-  attention.end(begun);
-  attention.begin();
-  assert.equal(turn(10), 10);
+  const other = world(0.1, 0.06);
+  other.one();
+  const soon = other.attention.begin();
+  assert.equal(other.turn(5), 5);
+  other.attention.end(soon);
+  assert.equal(other.turn(10), 1);
 });
 
 test('many that are awaited at once are awaited asleep', () => {
-  const { attention, turn } = after(0.1);
+  const { attention, turn, one } = world(0.1, 0.06);
+  one();
   const first = attention.begin();
   assert.equal(turn(5), 5);
   const second = attention.begin();
   assert.equal(turn(5), 1);
   attention.end(first);
   attention.end(second);
-  attention.begin();
-  assert.equal(turn(5), 5);
+  assert.equal(one(), true);
+});
+
+test('one answer that came late changes nothing for the others', () => {
+  const { attention, turn, share } = world(0.1, 0.06);
+  share(20);
+  const late = attention.begin();
+  turn(1000);
+  attention.end(late);
+  assert.ok(share(15) > 0.8);
 });
