@@ -38,11 +38,11 @@ def test_a_connection_is_the_loops_only_when_the_thread_that_made_it_is_through_
 
 def test_a_wait_whose_greeting_is_never_answered_is_given_up(redis_url):
     woken = threading.Event()
-    wait = Wait(redis_url, Keys("doshit"), "default", lambda queue, id: None, lambda: None, woken.set)
-    now = begin(wait.arm, woken)
+    wait = Wait(redis_url, Keys("doshit"), "default", woken.set)
+    now = begin(wait.is_ready, woken)
     with redis.Redis.from_url(redis_url) as other:
         other.client_pause(1000, all=True)
-        wait.arm(now)
+        assert not wait.is_ready(now)
         wait.tick(now + 5)
         assert is_open(wait)
         wait.tick(now + 11)

@@ -1,13 +1,14 @@
 """An idle worker's waits bring tasks that are claimed already: what comes of them where that goes wrong."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from worker.workers import until
 
 from doshit.values.keys import Keys
 from doshit.worker.supervisor.auditor import Auditor
 from doshit.worker.supervisor.fetcher import Fetcher
+from worker.workers import until
 
 ONCE = ["successful", "1", None]
 
@@ -82,10 +83,11 @@ def test_a_worker_that_was_sealed_while_it_waited_takes_what_came_under_its_next
 def test_the_audit_gives_nothing_back_that_a_wait_is_about_to_bring():
     keys = Keys("p")
     sent = []
-    session = SimpleNamespace(call=lambda call, done: sent.append((call, done)))
-    fetcher = Fetcher(session, keys, ["default"], SimpleNamespace(could_begin=lambda: 1), 60, 1000)
+    session: Any = SimpleNamespace(call=lambda call, done: sent.append((call, done)))
+    dispatcher: Any = SimpleNamespace(could_begin=lambda: 1)
+    fetcher = Fetcher(session, keys, ["default"], dispatcher, 60, 1000)
     fetcher.begin("w")
-    wait = SimpleNamespace(
+    wait: Any = SimpleNamespace(
         queue="default", armed=False, mark=b"", is_ready=lambda now: True, unblock=lambda: None, tick=lambda now: None
     )
     wait.arm = lambda call, mark, now: wait.__dict__.update(armed=True, mark=mark)
