@@ -12,7 +12,7 @@ import { DEFAULTS } from '../../src/worker/settings.js';
 import { Breaker } from '../helpers/breaker.js';
 import { newPrefix, startServer } from '../helpers/server.js';
 import { until } from '../helpers/until.js';
-import { newApp, work } from './helper.js';
+import { Gate, newApp, work } from './helper.js';
 
 const server = await startServer();
 
@@ -147,4 +147,24 @@ test('the audit gives nothing back that a wait is about to bring', async () => {
     .map(String)
     .filter((word) => words.includes(word));
   assert.deepEqual(ids, ['strange', 'older']);
+});
+
+test('a slot that comes free beside long runs is filled though little room is left', async () => {
+  const app = newApp(server);
+  const gates = { long: new Gate(), short: new Gate() };
+  const functions = { wait: ({ which }: { which: 'long' | 'short' }) => gates[which].opened, one: () => 1 };
+  await work(app, functions, { concurrency: 4 });
+  const begun = async (count: number) =>
+    until(async () => (await server.run('LLEN', app.keys.executing('default'))) === count);
+  const held = [];
+  for (const which of ['long', 'long', 'long', 'short']) {
+    held.push(await app.enqueue('wait', { which }));
+    await begun(held.length);
+  }
+  const late = await app.enqueueMany(Array.from({ length: 3 }, () => app.job('one')));
+  gates.short.open();
+  for (const handle of late) assert.equal(await handle.result({ timeout: 20 }), 1);
+  assert.equal(await held[0]!.state(), 'executing');
+  gates.long.open();
+  for (const handle of held) await handle.result({ timeout: 20 });
 });

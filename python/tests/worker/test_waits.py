@@ -8,7 +8,7 @@ import pytest
 from doshit.values.keys import Keys
 from doshit.worker.supervisor.auditor import Auditor
 from doshit.worker.supervisor.fetcher import Fetcher
-from worker.workers import until
+from worker.workers import Gate, until
 
 ONCE = ["successful", "1", None]
 
@@ -109,3 +109,19 @@ def test_the_audit_gives_nothing_back_that_a_wait_is_about_to_bring():
     [(release, _)] = sent
     given = [id for id in (*held[::2], b"ended", b"ended just now") if id in release.args]
     assert given == [b"strange", b"older"]
+
+
+def test_a_slot_that_comes_free_beside_long_runs_is_filled_though_little_room_is_left(
+    start_worker, world, gate, tmp_path
+):
+    start_worker(children=4)
+    other = Gate(tmp_path / "other")
+    for name, its in (("a", gate), ("b", gate), ("c", gate), ("d", other)):
+        world.push(name, "block", its.args(name))
+        its.await_begun(name)
+    ids = world.push_all([(f"short{n}", "pid", None) for n in range(3)])
+    other.open()
+    world.all_ended([*ids, "d"])
+    assert world.fields(["a", "b", "c"], "state") == [["executing"]] * 3
+    gate.open()
+    world.all_ended(["a", "b", "c"])

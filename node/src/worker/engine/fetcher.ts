@@ -10,7 +10,7 @@ import { Wait } from './waits.js';
 
 export const CLAIM_MOST = 200;
 const CLAIM_BYTES = 1 << 20;
-const WORTH_A_CALL = 32; // room below which a busy worker does not ask yet
+const WORTH_A_CALL = 32; // room below which a worker does not ask yet, unless something could begin at once
 const IN_FLIGHT = 3;
 const PAUSE = 1000;
 const BAD_PAUSE = 5000;
@@ -76,7 +76,7 @@ export class Fetcher {
   #mayClaim(room: number, now: number): boolean {
     if (this.inFlight >= IN_FLIGHT || now < this.#notBefore) return false;
     if (room <= 0 || this.drained) return false;
-    return room >= WORTH_A_CALL || room * 2 >= this.hooks.queued();
+    return room >= WORTH_A_CALL || room * 2 >= this.hooks.queued() || this.hooks.couldBegin() > 0;
   }
 
   async #claim(room: number, now: number): Promise<void> {

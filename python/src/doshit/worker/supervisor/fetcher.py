@@ -18,7 +18,7 @@ log = logging.getLogger("doshit.worker")
 
 CLAIM_MOST = 200
 CLAIM_BYTES = 1 << 20
-_WORTH_A_CALL = 32  # room below which a busy worker does not ask yet
+_WORTH_A_CALL = 32  # room below which a worker does not ask yet, unless something could begin at once
 _IN_FLIGHT = 2
 _PAUSE = 1.0
 
@@ -66,7 +66,7 @@ class Fetcher:
     def _may_claim(self, room: int, now: float) -> bool:
         if not room or self.drained or now < self._not_before or self.in_flight >= _IN_FLIGHT:
             return False
-        return room >= _WORTH_A_CALL or room * 2 >= self._dispatcher.queued()
+        return room >= _WORTH_A_CALL or room * 2 >= self._dispatcher.queued() or self._dispatcher.could_begin() > 0
 
     def _call(self, limit: int, queues: Sequence[str], wait: int | None = None) -> Call[ClaimReply]:
         self._request += 1
