@@ -10,7 +10,7 @@ NAMES = {
     "01": "child killed",
     "02": "supervisor killed",
     "03": "whole tree killed",
-    "04": "killed between the idle wait and its claim",
+    "04": "stopped or killed in the idle wait",
     "05": "killed after the effect, before finish",
     "06": "replies lost: finish, claim, submit",
     "07": "fork server killed, or hanging",
