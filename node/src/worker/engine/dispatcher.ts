@@ -149,9 +149,10 @@ export class Dispatcher {
     return Math.max(0, room - Math.max(0, beyond)) + Math.min(this.#sharedLately, this.#sharedRoom());
   }
 
-  /** How many more would begin at once. */
+  /** How many more would begin at once, whichever functions they are of. */
   couldBegin(): number {
-    return LANES.reduce((sum, lane) => sum + Math.max(0, this.executor.free(lane) - this.#ready[lane].length), 0);
+    const lane = this.policies.count.alone > 0 ? 'alone' : 'shared';
+    return Math.max(0, this.executor.slots(lane) - this.#count[lane] - this.#ready[lane].length);
   }
 
   get #sharedHeld(): number {

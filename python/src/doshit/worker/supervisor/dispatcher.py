@@ -77,8 +77,8 @@ class Dispatcher:
         return sum(child.idle for child in self.children.values())
 
     def could_begin(self) -> int:
-        """How many more would begin at once."""
-        return self.free_children() + self._free_slots()
+        """How many more would begin at once, whichever functions they are of."""
+        return self._free_slots() if self._policies.all_shared else self.free_children()
 
     def room(self, now: float) -> int:
         """How many more tasks may be claimed: two batches a child when runs are short, so that none waits for Redis.
