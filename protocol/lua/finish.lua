@@ -9,8 +9,8 @@
 -- Vectors: commands/finish.json
 local held = app .. 'held:' .. ARGV[2]
 
--- Most calls of a worker that is not busy end one run, with a result and no wish. That comes first and makes no function:
--- somebody waits for it, and a script that runs cold pays for each.
+-- Most calls of a worker that is not busy end one run, with a result and no wish. That comes first and makes no function but
+-- the clock's: somebody waits for it, and a script that runs cold pays for each. It is told as in ending.lua.
 if #ARGV == 11 and ARGV[7] == '2' and ARGV[9] == 'successful' and ARGV[10] == 'result-value' and ARGV[3] ~= 'keep' then
   local id, claim, value, key = ARGV[5], ARGV[6], ARGV[11], app .. 'task:' .. ARGV[5]
   local hold = redis.call('HGET', held, id)

@@ -9,8 +9,8 @@
 -- Vectors: commands/submit.json
 local queue = ARGV[2]
 
--- Most calls bring one new task, for at once. That comes first and makes no function, for a script that runs cold pays for
--- each: an idle system is as quick as this.
+-- Most calls bring one new task, for at once. That comes first and makes no function but the clock's, for a script that runs
+-- cold pays for each: an idle system is as quick as this.
 if ARGV[6] == '' and #ARGV == 7 + 2 * ARGV[7] and redis.call('EXISTS', app .. 'task:' .. ARGV[3]) == 0 then
   redis.call('LPUSH', app .. queue .. ':pending', ARGV[3])
   redis.call('HSET', app .. 'task:' .. ARGV[3], 'function', ARGV[4], 'state', 'pending', 'args', ARGV[5],

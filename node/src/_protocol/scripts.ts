@@ -347,7 +347,7 @@ return words
 `,
   },
   claim: {
-    sha: 'd3cf6080ba93fbd3a397deb6904bcbee374c78d2',
+    sha: 'e0d418987e137ca7c9cccabb36cf19c536c9bbb4',
     source: `-- claim: pending -> executing. Moves up to n ids to executing and takes them for one worker, in one step.
 -- Parts: base time
 ${base}${time}-- ARGV: now, worker, request, limit, bytes (of args a call), args-cap (bytes of one task's args),
@@ -387,7 +387,7 @@ local last = me[1] and #me[1] < 16 and string.match(me[1], '^%d+$')   -- a stran
 local is_repeated = last and request <= tonumber(last)
 
 -- An idle worker's claim: the one plain task that its wait has brought, and nothing else in sight. It comes first and makes
--- no function: somebody waits for it, and a script that runs cold pays for each.
+-- no function but the clock's: somebody waits for it, and a script that runs cold pays for each.
 local id = wait and limit > 0 and queue_count == 1 and not is_repeated
   and redis.pcall('LMOVE', app .. ARGV[10] .. ':arrived', app .. ARGV[10] .. ':executing', 'RIGHT', 'LEFT')
 if type(id) == 'string' then
@@ -791,7 +791,7 @@ return words
 `,
   },
   finish: {
-    sha: 'c2805730bb5bd2de9649b02a9996921275bb41f8',
+    sha: '68938edb074aec15f130401032efeba5346a11c8',
     source: `-- finish: executing -> finished. Writes the ends of many runs; each is fenced by its claim.
 -- Parts: base time
 ${base}${time}-- ARGV: now, worker, result-ttl, failed-ttl (seconds), then for each run: id, claim, count of fields,
@@ -803,8 +803,8 @@ ${base}${time}-- ARGV: now, worker, result-ttl, failed-ttl (seconds), then for e
 -- Vectors: commands/finish.json
 local held = app .. 'held:' .. ARGV[2]
 
--- Most calls of a worker that is not busy end one run, with a result and no wish. That comes first and makes no function:
--- somebody waits for it, and a script that runs cold pays for each.
+-- Most calls of a worker that is not busy end one run, with a result and no wish. That comes first and makes no function but
+-- the clock's: somebody waits for it, and a script that runs cold pays for each. It is told as in ending.lua.
 if #ARGV == 11 and ARGV[7] == '2' and ARGV[9] == 'successful' and ARGV[10] == 'result-value' and ARGV[3] ~= 'keep' then
   local id, claim, value, key = ARGV[5], ARGV[6], ARGV[11], app .. 'task:' .. ARGV[5]
   local hold = redis.call('HGET', held, id)
@@ -1497,7 +1497,7 @@ return words
 `,
   },
   submit: {
-    sha: 'dff65e69fadbc38dd3f5cc176a3b845f027fe2b9',
+    sha: 'fac586a5c970f1d00e98ba3ec60e6d64b942f127',
     source: `-- submit: nothing -> pending. Puts tasks into one queue: hash and list together or not at all.
 -- Parts: base time
 ${base}${time}-- ARGV: now, queue, then for each task: id, function, args, delay (seconds; "": none; "front": it is the next one), count of
@@ -1509,8 +1509,8 @@ ${base}${time}-- ARGV: now, queue, then for each task: id, function, args, delay
 -- Vectors: commands/submit.json
 local queue = ARGV[2]
 
--- Most calls bring one new task, for at once. That comes first and makes no function, for a script that runs cold pays for
--- each: an idle system is as quick as this.
+-- Most calls bring one new task, for at once. That comes first and makes no function but the clock's, for a script that runs
+-- cold pays for each: an idle system is as quick as this.
 if ARGV[6] == '' and #ARGV == 7 + 2 * ARGV[7] and redis.call('EXISTS', app .. 'task:' .. ARGV[3]) == 0 then
   redis.call('LPUSH', app .. queue .. ':pending', ARGV[3])
   redis.call('HSET', app .. 'task:' .. ARGV[3], 'function', ARGV[4], 'state', 'pending', 'args', ARGV[5],

@@ -1,8 +1,8 @@
 /**
  * One connection for its one life: never reconnects, never sends anything again. Decides nothing.
  *
- * This and socket.ts are the only files that import ioredis. Its own reconnecting, queueing and resending are off: it cannot know what may be
- * sent twice.
+ * This and socket.ts are the only files that import ioredis. Its own reconnecting, queueing and resending are off: it
+ * cannot know what may be sent twice.
  */
 
 import { Redis, type RedisOptions } from 'ioredis';

@@ -7,8 +7,8 @@
 import { createConnection, type Socket } from 'node:net';
 import { AbstractConnector, type RedisOptions } from 'ioredis';
 
-// What one read takes, as streams do. A longer piece is handed on as it is; a short one is copied, so that the ids in it
-// keep no more than themselves.
+// What one read takes, as streams do. A longer piece is handed on as it is; a short one is copied, so that an id in it
+// does not keep all of that.
 const READ = 1 << 16;
 const SHORT = 1 << 12;
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from doshit.commands import ClaimReply
 from doshit.values.keys import Keys
 from doshit.worker.supervisor.auditor import Auditor
 from doshit.worker.supervisor.fetcher import Fetcher
@@ -125,3 +126,23 @@ def test_a_slot_that_comes_free_beside_long_runs_is_filled_though_little_room_is
     assert world.fields(["a", "b", "c"], "state") == [["executing"]] * 3
     gate.open()
     world.all_ended(["a", "b", "c"])
+
+
+def test_a_claim_of_an_older_name_whose_wait_is_lost_is_not_asked_under_the_new_one():
+    sent: list[Any] = []
+    lost: list[str] = []
+    session: Any = SimpleNamespace(call=lambda call, done: sent.append((call, done)))
+    dispatcher: Any = SimpleNamespace(could_begin=lambda: 1)
+    fetcher = Fetcher(session, Keys("p"), ["default"], dispatcher, 60, 1000)
+    fetcher.on_lost_id = lost.append
+    wait: Any = SimpleNamespace(queue="default", is_ready=lambda now: True, tick=lambda now: None)
+    wait.arm = lambda call, mark, now: wait.__dict__.update(call=call)
+    fetcher.waits, fetcher.drained = [wait], True
+    fetcher.begin("old")
+    fetcher.wait(1, 0.0)
+    fetcher.begin("new")
+    wait.on_lost(wait.call)
+    for _, answer in sent:
+        answer(ClaimReply("sealed", 0, [], []))
+    assert lost == []
+    assert not fetcher.drained

@@ -37,7 +37,7 @@ local last = me[1] and #me[1] < 16 and string.match(me[1], '^%d+$')   -- a stran
 local is_repeated = last and request <= tonumber(last)
 
 -- An idle worker's claim: the one plain task that its wait has brought, and nothing else in sight. It comes first and makes
--- no function: somebody waits for it, and a script that runs cold pays for each.
+-- no function but the clock's: somebody waits for it, and a script that runs cold pays for each.
 local id = wait and limit > 0 and queue_count == 1 and not is_repeated
   and redis.pcall('LMOVE', app .. ARGV[10] .. ':arrived', app .. ARGV[10] .. ':executing', 'RIGHT', 'LEFT')
 if type(id) == 'string' then

@@ -124,13 +124,19 @@ class Fetcher:
         asked = -(-max(1, min(room, self._dispatcher.could_begin())) // len(self.waits))
         call = self._call(asked, [wait.queue], place)
         wait.on_reply = partial(self._came, self.worker, asked)
-        wait.on_lost = partial(self._ask, done=partial(self._claimed, asked))
+        wait.on_lost = partial(self._lost, self.worker, asked)
         wait.arm(call, f"{self.worker}/{place}:{self._request}.".encode(), now)
 
     def _came(self, worker: str, asked: int, reply: ClaimReply) -> None:
         if worker == self.worker:
             self._claimed(asked, reply)
         else:  # an older one of ours: what came is for the next claim
+            self.drained = False
+
+    def _lost(self, worker: str, asked: int, call: Call[ClaimReply]) -> None:
+        if worker == self.worker:
+            self._ask(call, partial(self._claimed, asked))
+        else:  # what it took is recovered with that name
             self.drained = False
 
     def is_coming(self, claim: bytes) -> bool:
