@@ -76,7 +76,9 @@ export function claim(
 /** executing -> finished. Answers a word for each: "finished", "already", "stale". */
 export function finish(keys: App, worker: string, ends: Iterable<End>, options: Lifetimes & At): Call<string[]> {
   const args: Arg[] = [worker, options.resultTtl, options.failedTtl];
-  for (const [id, claim, fields] of ends) args.push(id, claim, pairsIn(fields), ...fields);
+  for (const [id, claim, fields] of ends) {
+    args.push(id, claim, fields.length === 1 ? 'successful' : pairsIn(fields), ...fields);
+  }
   return call('finish', keys, options, args, readWords);
 }
 

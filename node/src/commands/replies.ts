@@ -16,42 +16,48 @@ export function readMixed(reply: unknown): (string | number)[] {
 
 /** The reply of claim. */
 export function readClaim(reply: unknown): ClaimReply {
-  const [state, looked, tasks, problems] = reply as [Buffer, number, Buffer[][], [Buffer, Buffer][]];
-  if (tasks === undefined) {
+  const [state, looked, items, problems] = reply as [Buffer, number, Item[], [Buffer, Buffer][]];
+  if (items === undefined) {
     return { state: text(state) as ClaimReply['state'], looked: 0, tasks: [], problems: [] };
   }
   return {
     state: 'claimed',
     looked,
-    tasks: tasks.map(readTask),
+    tasks: readTasks(items),
     problems: problems.map(([queue, why]) => [text(queue), text(why)]),
   };
 }
 
-const NO_WISHES: readonly null[] = [];
+type Item = Buffer | number | null;
 
-function readTask(task: (Buffer | null)[]): Claimed {
-  // A task of no wishes is 7 items, one that has some is 15.
-  const [id, queue, claim, name, args, attempts, lost] = task as Buffer[];
-  const [timeLimit, memoryLimit, retries, retryDelay, retryBackoff, traceparent, username, retried] =
-    task.length > 7 ? task.slice(7) : NO_WISHES;
-  return {
-    id: id!,
-    queue: queue!,
-    claim: claim!,
-    function: name!,
-    args: args!,
-    attempts: attempts!,
-    lost: lost!,
-    timeLimit: timeLimit ?? null,
-    memoryLimit: memoryLimit ?? null,
-    retries: retries ?? null,
-    retryDelay: retryDelay ?? null,
-    retryBackoff: retryBackoff ?? null,
-    traceparent: traceparent ?? null,
-    username: username ?? null,
-    retried: retried ?? null,
-  };
+const ONCE = Buffer.from('1');
+const NEVER = Buffer.from('0');
+
+// How many items the next task has, then these, and so on: 5, 7 if it was begun or lost before, 15 if it has a wish.
+function readTasks(items: readonly Item[]): Claimed[] {
+  const tasks: Claimed[] = [];
+  for (let at = 0; at < items.length; at += 1 + (items[at] as number)) {
+    const size = items[at] as number;
+    const item = (n: number) => (n <= size ? items[at + n]! : null) as Buffer | null;
+    tasks.push({
+      id: items[at + 1] as Buffer,
+      queue: items[at + 2] as Buffer,
+      claim: items[at + 3] as Buffer,
+      function: items[at + 4] as Buffer,
+      args: items[at + 5] as Buffer,
+      attempts: item(6) ?? ONCE,
+      lost: item(7) ?? NEVER,
+      timeLimit: item(8),
+      memoryLimit: item(9),
+      retries: item(10),
+      retryDelay: item(11),
+      retryBackoff: item(12),
+      traceparent: item(13),
+      username: item(14),
+      retried: item(15),
+    });
+  }
+  return tasks;
 }
 
 /** The reply of beat. */

@@ -41,12 +41,8 @@ export class Endings {
   /** A run has returned a value. */
   returned(run: Run, json: string | Buffer): void {
     const told = this.notes.close(run);
-    const fields: Arg[] = ['result', 'successful', 'result-value', json];
-    if (told === undefined && this.#used.size === 0) {
-      this.settler.end(run.task, fields);
-      return;
-    }
-    this.#end(run, fields, told);
+    if (told === undefined && this.#used.size === 0) this.settler.end(run.task, [json]);
+    else this.#end(run, ['result', 'successful', 'result-value', json], told);
   }
 
   /** A run has failed by itself, or after it was told to end. */

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from doshit.commands.scripts import SCRIPTS, Script
@@ -36,8 +36,8 @@ class Claimed(NamedTuple):
     claim: bytes
     function: bytes
     args: bytes
-    attempts: bytes
-    lost: bytes
+    attempts: bytes = b"1"
+    lost: bytes = b"0"
     time_limit: bytes | None = None
     memory_limit: bytes | None = None
     retries: bytes | None = None
@@ -83,7 +83,7 @@ class Note(NamedTuple):
 
 
 class End(NamedTuple):
-    """The end of one run: fields is flat, `result` and its value first."""
+    """The end of one run. fields: only the result-value of one that succeeded, or flat, `result` and its value first."""
 
     id: bytes
     claim: bytes
@@ -125,14 +125,22 @@ def submit(
     return Call(SCRIPTS["submit"], keys.app, args, _words)
 
 
+def _claimed(flat: list[Any]) -> Iterator[Claimed]:
+    """The tasks of a reply: how many items the next one has, then these, and so on."""
+    at = 0
+    while at < len(flat):
+        end = at + 1 + flat[at]
+        yield Claimed(*flat[at + 1 : end])
+        at = end
+
+
 def _claim_reply(reply: list[Any]) -> ClaimReply:
     if len(reply) == 1:
         return ClaimReply(text(reply[0]), 0, [], [])
-    tasks = [Claimed(*task) for task in reply[2]]
     return ClaimReply(
         "claimed",
         reply[1],
-        tasks,
+        list(_claimed(reply[2])),
         [(text(queue), text(why)) for queue, why in reply[3]],
     )
 
@@ -181,7 +189,7 @@ def finish(
     """executing -> finished. The reply is a word for each: "finished", "already", "stale"."""
     args: list[Arg] = [_now(now), worker, result_ttl, failed_ttl]
     for id, claim_, fields in ends:
-        args += (id, claim_, len(fields) // 2)
+        args += (id, claim_, "successful" if len(fields) == 1 else len(fields) // 2)
         args += fields
     return Call(SCRIPTS["finish"], keys.app, args, _words)
 

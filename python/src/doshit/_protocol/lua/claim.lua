@@ -4,9 +4,10 @@
 --       result-ttl, failed-ttl (seconds), count of queues, queues in the order they are served,
 --       then, in a call that stands behind a wait, the name of this wait.
 -- Replies: {"sealed"} | {"unknown"} (register first) |
---          {"claimed", looked, tasks, problems}: looked is how many entries were taken off the queues; a task is
---          {id, queue, claim, function, args, attempts, lost} and, if it has any of them, {..., time-limit, memory-limit,
---          retries, retry-delay, retry-backoff, traceparent, username, retried}; a problem is {queue, what Redis said}.
+--          {"claimed", looked, tasks, problems}: looked is how many entries were taken off the queues. tasks is one flat list:
+--          how many items follow, 5, 7 or 15, then id, queue, claim, function, args; if it was begun or lost before, attempts,
+--          lost; if it has any of them, time-limit, memory-limit, retries, retry-delay, retry-backoff, traceparent, username,
+--          retried. A problem is {queue, what Redis said}.
 -- Promise: request is a number that grows with every call of one worker, or of one of its waits; the same number again
 --          answers the same tasks and takes none, so a lost reply strands nothing. Nothing is popped that was not read. At most
 --          1000 entries of a list a call. Refused whole at maxmemory.
@@ -25,62 +26,70 @@ local LOSSES_ALONE = 2        -- a task this often lost is held one at a time
 local PARKED_NAMES = 100      -- parked functions looked at, a queue
 local NAME_BYTES = 255        -- of an id, a function's name, who asked, and a trace context
 
-local score = redis.call('ZSCORE', app .. 'workers', worker)
-if not score then return {'unknown'} end
-if tonumber(score) < 0 then return {'sealed'} end
 local own, held, cutoffs_key = app .. 'worker:' .. worker, app .. 'held:' .. worker, app .. 'cutoffs'
 local counter = wait and 'request:' .. wait or 'request'
-local me = redis.call('HMGET', own, counter, 'catalog', 'suspect')
-if not me[2] then return {'unknown'} end
+local me = redis.call('HMGET', own, counter, 'catalog', 'suspect', 'sealed')
 local mark = worker .. '/' .. (wait and wait .. ':' or '') .. ARGV[3] .. '.'   -- what the claims of this call begin with
 local last = me[1] and #me[1] < 16 and string.match(me[1], '^%d+$')   -- a stranger may have spoilt it
 local is_repeated = last and request <= tonumber(last)
 
+-- The fields of a task that has no others, as most do not: function, args, queue, pending-created. nil, how many bytes it
+-- read: look closer.
+local function read_plain(key)
+  local all = redis.pcall('HGETALL', key)
+  local fn, args, queue, created, size, is_plain = nil, nil, nil, nil, 0, true
+  for i = 1, #all, 2 do
+    local name, value = all[i], all[i + 1]
+    if name == 'function' then fn = value
+    elseif name == 'args' then args = value
+    elseif name == 'queue' then queue = value
+    elseif name == 'pending-created' then created = value
+    elseif not (name == 'reply-to' or (name == 'state' and value == 'pending')) then is_plain = false end
+    size = size + #value
+  end
+  if is_plain and fn and #fn <= NAME_BYTES and #(args or '') <= args_cap then return fn, args or '', queue, created end
+  return nil, size
+end
+
 -- An idle worker's claim: the one plain task that its wait has brought, and nothing else in sight. It comes first and makes
--- no function but the clock's: somebody waits for it, and a script that runs cold pays for each.
-local id = wait and limit > 0 and queue_count == 1 and not is_repeated
+-- hardly any function: somebody waits for it, and a script that runs cold pays for each. A worker that is sealed says so in
+-- its own hash.
+local id = wait and limit > 0 and queue_count == 1 and me[2] and not me[4] and not is_repeated
   and redis.pcall('LMOVE', app .. ARGV[10] .. ':arrived', app .. ARGV[10] .. ':executing', 'RIGHT', 'LEFT')
 if type(id) == 'string' then
   local stem = app .. ARGV[10]
   local key, arrived, executing = app .. 'task:' .. id, stem .. ':arrived', stem .. ':executing'
-  local is_alone = redis.call('EXISTS', arrived, stem .. ':pending', stem .. ':scheduled', stem .. ':waiting', stem .. ':parked',
-    cutoffs_key) == 0
-  local task = is_alone and redis.pcall('HMGET', key, 'function', 'args', 'state', 'queue', 'pending-created', 'reply-to')
-  local known = task and 3 + (task[4] and 1 or 0) + (task[5] and 1 or 0) + (task[6] and 1 or 0)
-  if task and task[1] and task[2] and task[3] == 'pending' and #id <= NAME_BYTES and #task[1] <= NAME_BYTES
-    and #task[2] <= args_cap and redis.call('HLEN', key) == known then
+  local is_alone = #id <= NAME_BYTES and redis.call('EXISTS', arrived, stem .. ':pending', stem .. ':scheduled',
+    stem .. ':waiting', stem .. ':parked', cutoffs_key) == 0
+  local fn, args, queue, created
+  if is_alone then fn, args, queue, created = read_plain(key) end
+  if fn then
     local claim = mark .. '1'
     redis.call('HSET', own, counter, ARGV[3])
     redis.call('HSET', key, 'state', 'executing', 'worker', worker, 'claim', claim, 'executing-created', now_text(),
       'attempts', '1')
     -- What submit wrote names its queue and has no lifetime; plain producers may have given one.
-    if not (task[4] == ARGV[10] and task[5]) then
+    if not (queue == ARGV[10] and created) then
       redis.call('HSET', key, 'queue', ARGV[10])
       redis.call('PERSIST', key)
     end
     redis.call('HSET', held, id, claim .. ' ' .. ARGV[10])
-    return {'claimed', 1, {{id, ARGV[10], claim, task[1], task[2], '1', '0'}}, {}}
+    return {'claimed', 1, {5, id, ARGV[10], claim, fn, args}, {}}
   end
   redis.call('LMOVE', executing, arrived, 'LEFT', 'RIGHT')
 end
 
--- Parts: keys count numbers shown calls held letgo ending
--- Most tasks have these fields and no others; then nothing else need be read of them. False: look closer. Args over the cap
--- are found out by reading them, so they count as read.
-local function read_plain(key)
-  local task = redis.pcall('HMGET', key, 'function', 'args', 'state', 'queue', 'pending-created', 'reply-to')
-  local fn, args, state = task[1], task[2], task[3]
-  if args and #args > args_cap then bytes_left = bytes_left - #args end
-  if not fn or #fn > NAME_BYTES or (state and state ~= 'pending') or (args and #args > args_cap) then return false end
-  local known = 1 + (args and 1 or 0) + (state and 1 or 0) + (task[4] and 1 or 0) + (task[5] and 1 or 0) + (task[6] and 1 or 0)
-  return redis.call('HLEN', key) == known and task
-end
+local score = redis.call('ZSCORE', app .. 'workers', worker)
+if not score then return {'unknown'} end
+if tonumber(score) < 0 then return {'sealed'} end
+if not me[2] then return {'unknown'} end
 
-local function write_taken(key, queue, claim, attempts, task)
+-- Parts: keys count numbers shown calls held letgo ending
+local function write_taken(key, queue, claim, attempts, is_submitted)
   redis.call('HSET', key, 'state', 'executing', 'worker', worker, 'claim', claim, 'executing-created', now_text(),
     'attempts', attempts)
   -- What submit wrote names its queue and has no lifetime; plain producers may have given one.
-  if not (task and task[4] == queue and task[5]) then
+  if not is_submitted then
     redis.call('HSET', key, 'queue', queue)
     redis.call('PERSIST', key)
   end
@@ -95,30 +104,34 @@ end
 local function text(number) return string.format('%d', number) end
 local function short(value) return value and #value <= NAME_BYTES and value end
 
--- One task of the reply; most have none of what may come last and end before it.
-local function described(id, queue, claim, fn, args, attempts, lost, time, memory, retries, delay, backoff, context, user, retried)
+-- The tasks of the reply stand in one flat list: Redis asks of each table of a reply seven times what kind it is. Most have
+-- nothing of what may come last and end before it.
+local told = {}
+local function tell(id, queue, claim, fn, args, attempts, lost, time, memory, retries, delay, backoff, context, user, retried)
   context, user = short(context), short(user)
-  if not (time or memory or retries or delay or backoff or context or user or retried) then
-    return {id, queue, claim, fn, args, attempts, lost}
-  end
-  return {id, queue, claim, fn, args, attempts, lost, time, memory, retries, delay, backoff, context, user, retried}
+  local size = attempts == '1' and lost == '0' and 5 or 7
+  if time or memory or retries or delay or backoff or context or user or retried then size = 15 end
+  local task = {id, queue, claim, fn, args, attempts, lost, time, memory, retries, delay, backoff, context, user, retried}
+  told[#told + 1] = size
+  for i = 1, size do told[#told + 1] = task[i] or false end
 end
 
 if is_repeated then
-  local function answer(id, queue, claim)
-    local task = redis.pcall('HMGET', task_key(id), 'function', 'attempts', 'lost', 'time-limit', 'memory-limit', 'retries',
-      'retry-delay', 'retry-backoff', 'traceparent', 'username', 'retried', 'args')
-    if is_error(task) or not task[1] then return nil end
-    return described(id, queue, claim, task[1], task[12] or '', text(count(task[2])), text(count(task[3])), unpack(task, 4, 11))
-  end
-
-  local tasks, all = {}, redis.call('HGETALL', held)
+  local claims, all = {}, redis.call('HGETALL', held)
   for i = 1, #all, 2 do
     local claim, queue = parse_held(all[i + 1])
-    if claim and string.sub(claim, 1, #mark) == mark then tasks[#tasks + 1] = answer(all[i], queue, claim) end
+    if claim and string.sub(claim, 1, #mark) == mark then claims[#claims + 1] = {all[i], queue, claim} end
   end
-  table.sort(tasks, function(a, b) return tonumber(string.match(a[3], '%d+$')) < tonumber(string.match(b[3], '%d+$')) end)
-  return {'claimed', 0, tasks, {}}
+  table.sort(claims, function(a, b) return tonumber(string.match(a[3], '%d+$')) < tonumber(string.match(b[3], '%d+$')) end)
+  for i = 1, #claims do
+    local id, queue, claim = unpack(claims[i])
+    local task = redis.pcall('HMGET', task_key(id), 'function', 'attempts', 'lost', 'time-limit', 'memory-limit', 'retries',
+      'retry-delay', 'retry-backoff', 'traceparent', 'username', 'retried', 'args')
+    if task[1] then
+      tell(id, queue, claim, task[1], task[12] or '', text(count(task[2])), text(count(task[3])), unpack(task, 4, 11))
+    end
+  end
+  return {'claimed', 0, told, {}}
 end
 
 -- The first write: at maxmemory nothing has happened yet.
@@ -127,7 +140,7 @@ redis.call('HSET', own, counter, ARGV[3])
 -- A task that can be taken is written as soon as it was read. Of everything else is decided while reading, and done after:
 -- every entry of `todo` is {do, id, queue, ...}.
 local todo, problems, looked, suspect = {}, {}, 0, me[3]
-local taken, tasks, holds, pushed = 0, {}, {}, {}
+local taken, holds, pushed = 0, {}, {}
 if suspect and (suspect == '' or redis.call('HEXISTS', held, suspect) == 0) then suspect = false end
 local seen = {}
 
@@ -229,13 +242,13 @@ local function next_claim(queue, id)
   return claim
 end
 
-local function take_plain(key, queue, id, task)
-  local args = task[2] or ''
+local function take_plain(key, queue, id, fn, args, is_submitted)
   bytes_left = bytes_left - #args
   local claim = next_claim(queue, id)
-  write_taken(key, queue, claim, '1', task)
+  write_taken(key, queue, claim, '1', is_submitted)
   if waiting_any[queue] then redis.call('ZREM', app .. queue .. ':waiting', id) end
-  tasks[taken] = {id, queue, claim, task[1], args, '1', '0'}
+  local n = #told
+  told[n + 1], told[n + 2], told[n + 3], told[n + 4], told[n + 5], told[n + 6] = 5, id, queue, claim, fn, args
 end
 
 -- task: as look() has read it.
@@ -249,7 +262,7 @@ local function take(key, queue, id, task, size)
       'cancelled-created')
   end
   if waiting_any[queue] then redis.call('ZREM', app .. queue .. ':waiting', id) end
-  tasks[taken] = described(id, queue, claim, task[1], task[16] or '', attempts, task[6] and text(count(task[6])) or '0',
+  tell(id, queue, claim, task[1], task[16] or '', attempts, task[6] and text(count(task[6])) or '0',
     task[9], task[10], task[11], task[12], task[13], task[15], task[18], task[19])
 end
 
@@ -264,8 +277,13 @@ local function look(queue, id)
   looked = looked + 1
   if seen[id] then return decide('twin', id, queue) end
   local key = task_key(id)
-  local plain = #id <= NAME_BYTES and not scheduled_any[queue] and read_plain(key)
-  if plain and not (cutoffs and is_cut(queue, plain[1], plain[5])) then return take_plain(key, queue, id, plain) end
+  if #id <= NAME_BYTES and not scheduled_any[queue] then
+    local fn, args, home, created = read_plain(key)
+    if fn and not (cutoffs and is_cut(queue, fn, created)) then
+      return take_plain(key, queue, id, fn, args, home == queue and created)
+    end
+    if not fn and args > args_cap then bytes_left = bytes_left - args end   -- they were read, in vain
+  end
   seen[id] = true   -- a plain one needs no mark: its own claim shows that it was taken
   if #id > NAME_BYTES then return decide('quarantine', id, queue) end
   local size = redis.pcall('HSTRLEN', key, 'args')
@@ -407,4 +425,4 @@ for i = 1, #unparks do
   redis.call('LTRIM', unparks[i][1], 0, -unparks[i][2] - 1)
   if redis.call('EXISTS', unparks[i][1]) == 0 then redis.call('ZREM', unparks[i][3], unparks[i][4]) end
 end
-return {'claimed', looked, tasks, problems}
+return {'claimed', looked, told, problems}

@@ -46,9 +46,9 @@ class Endings:
         """A run has ended by itself."""
         task, kind, _, payload, stopped = report
         if kind == RETURNED:
-            fields = ("result", "successful", "result-value", payload)
             extras = self._extras(task)
-            return self._settler.end(task, (*fields, *extras) if extras else fields)
+            fields = ("result", "successful", "result-value", payload, *extras) if extras else (payload,)
+            return self._settler.end(task, fields)
         code, reason, trace, again = payload
         if stopped and code in (ErrorCode.TIME_LIMIT, ErrorCode.MEMORY_LIMIT):
             reason = stopped
