@@ -4,10 +4,11 @@
 --       result-ttl, failed-ttl (seconds), count of queues, queues in the order they are served,
 --       then, in a call that stands behind a wait, the name of this wait.
 -- Replies: {"sealed"} | {"unknown"} (register first) |
---          {"claimed", looked, tasks, problems}: looked is how many entries were taken off the queues. tasks is one flat list:
---          how many items follow, 5, 7 or 15, then id, queue, claim, function, args; if it was begun or lost before, attempts,
---          lost; if it has any of them, time-limit, memory-limit, retries, retry-delay, retry-backoff, traceparent, username,
---          retried. A problem is {queue, what Redis said}.
+--          {"claimed", looked, tasks, problems, mark, queue}: looked is how many entries were taken off the queues. tasks is one
+--          flat list: how many items follow, 3, 5, 7 or 15, then these. 3 are id, function, args of a task of this queue, and
+--          its claim is the mark and its place among the tasks, from 1. 5 are id, queue, claim, function, args; if it was begun
+--          or lost before, attempts, lost; if it has any of them, time-limit, memory-limit, retries, retry-delay,
+--          retry-backoff, traceparent, username, retried. A problem is {queue, what Redis said}.
 -- Promise: request is a number that grows with every call of one worker, or of one of its waits; the same number again
 --          answers the same tasks and takes none, so a lost reply strands nothing. Nothing is popped that was not read. At most
 --          1000 entries of a list a call. Refused whole at maxmemory.
@@ -16,7 +17,7 @@ local worker, request, limit = ARGV[2], tonumber(ARGV[3]), math.min(tonumber(ARG
 local bytes_left, args_cap = tonumber(ARGV[5]), tonumber(ARGV[6])
 local kept = {ARGV[7], tonumber(ARGV[8])}
 local queue_count = tonumber(ARGV[9])
-local wait = ARGV[10 + queue_count]
+local first_queue, wait = queue_count > 0 and ARGV[10] or '', ARGV[10 + queue_count]
 
 local HASH_GRACE = 5000       -- ms an id may wait for its hash
 local HASH_LOOK = 250         -- ms between looks
@@ -37,7 +38,7 @@ local is_repeated = last and request <= tonumber(last)
 -- read: look closer.
 local function read_plain(key)
   local all = redis.pcall('HGETALL', key)
-  local fn, args, queue, created, size, is_plain = nil, nil, nil, nil, 0, true
+  local fn, args, queue, created, is_plain = nil, nil, nil, nil, true
   for i = 1, #all, 2 do
     local name, value = all[i], all[i + 1]
     if name == 'function' then fn = value
@@ -45,9 +46,10 @@ local function read_plain(key)
     elseif name == 'queue' then queue = value
     elseif name == 'pending-created' then created = value
     elseif not (name == 'reply-to' or (name == 'state' and value == 'pending')) then is_plain = false end
-    size = size + #value
   end
   if is_plain and fn and #fn <= NAME_BYTES and #(args or '') <= args_cap then return fn, args or '', queue, created end
+  local size = 0
+  for i = 2, #all, 2 do size = size + #all[i] end
   return nil, size
 end
 
@@ -55,9 +57,9 @@ end
 -- hardly any function: somebody waits for it, and a script that runs cold pays for each. A worker that is sealed says so in
 -- its own hash.
 local id = wait and limit > 0 and queue_count == 1 and me[2] and not me[4] and not is_repeated
-  and redis.pcall('LMOVE', app .. ARGV[10] .. ':arrived', app .. ARGV[10] .. ':executing', 'RIGHT', 'LEFT')
+  and redis.pcall('LMOVE', app .. first_queue .. ':arrived', app .. first_queue .. ':executing', 'RIGHT', 'LEFT')
 if type(id) == 'string' then
-  local stem = app .. ARGV[10]
+  local stem = app .. first_queue
   local key, arrived, executing = app .. 'task:' .. id, stem .. ':arrived', stem .. ':executing'
   local is_alone = #id <= NAME_BYTES and redis.call('EXISTS', arrived, stem .. ':pending', stem .. ':scheduled',
     stem .. ':waiting', stem .. ':parked', cutoffs_key) == 0
@@ -69,12 +71,12 @@ if type(id) == 'string' then
     redis.call('HSET', key, 'state', 'executing', 'worker', worker, 'claim', claim, 'executing-created', now_text(),
       'attempts', '1')
     -- What submit wrote names its queue and has no lifetime; plain producers may have given one.
-    if not (queue == ARGV[10] and created) then
-      redis.call('HSET', key, 'queue', ARGV[10])
+    if not (queue == first_queue and created) then
+      redis.call('HSET', key, 'queue', first_queue)
       redis.call('PERSIST', key)
     end
-    redis.call('HSET', held, id, claim .. ' ' .. ARGV[10])
-    return {'claimed', 1, {5, id, ARGV[10], claim, fn, args}, {}}
+    redis.call('HSET', held, id, claim .. ' ' .. first_queue)
+    return {'claimed', 1, {3, id, fn, args}, {}, mark, first_queue}
   end
   redis.call('LMOVE', executing, arrived, 'LEFT', 'RIGHT')
 end
@@ -131,7 +133,7 @@ if is_repeated then
       tell(id, queue, claim, task[1], task[12] or '', text(count(task[2])), text(count(task[3])), unpack(task, 4, 11))
     end
   end
-  return {'claimed', 0, told, {}}
+  return {'claimed', 0, told, {}, mark, first_queue}
 end
 
 -- The first write: at maxmemory nothing has happened yet.
@@ -231,10 +233,14 @@ end
 
 local function decide(what, id, queue, ...) todo[#todo + 1] = {what, id, queue, ...} end
 
--- What is written once for all tasks of this call; the claim of this one.
+-- What is written once for all tasks of this call; the claim of this one. Digit by digit, for Lua spells a whole number as
+-- slowly as it writes a field.
+local DIGITS, tens = {'0', '1', '2', '3', '4', '5', '6', '7', '8', '9'}, mark
 local function next_claim(queue, id)
   taken = taken + 1
-  local claim = mark .. taken
+  local unit = taken % 10
+  if unit == 0 then tens = mark .. taken / 10 end
+  local claim = tens .. DIGITS[unit + 1]
   holds[2 * taken - 1], holds[2 * taken] = id, claim .. ' ' .. queue
   local list = pushed[queue] or {}
   list[#list + 1] = id
@@ -247,8 +253,9 @@ local function take_plain(key, queue, id, fn, args, is_submitted)
   local claim = next_claim(queue, id)
   write_taken(key, queue, claim, '1', is_submitted)
   if waiting_any[queue] then redis.call('ZREM', app .. queue .. ':waiting', id) end
+  if queue ~= first_queue then return tell(id, queue, claim, fn, args, '1', '0') end
   local n = #told
-  told[n + 1], told[n + 2], told[n + 3], told[n + 4], told[n + 5], told[n + 6] = 5, id, queue, claim, fn, args
+  told[n + 1], told[n + 2], told[n + 3], told[n + 4] = 3, id, fn, args
 end
 
 -- task: as look() has read it.
@@ -425,4 +432,4 @@ for i = 1, #unparks do
   redis.call('LTRIM', unparks[i][1], 0, -unparks[i][2] - 1)
   if redis.call('EXISTS', unparks[i][1]) == 0 then redis.call('ZREM', unparks[i][3], unparks[i][4]) end
 end
-return {'claimed', looked, told, problems}
+return {'claimed', looked, told, problems, mark, first_queue}

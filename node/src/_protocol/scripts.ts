@@ -347,17 +347,18 @@ return words
 `,
   },
   claim: {
-    sha: 'a2c8f28d5643b5f598af04bb2e9518388477f9d6',
+    sha: '0a3b74f98e5b545775f25e7ad8354116d725dc00',
     source: `-- claim: pending -> executing. Moves up to n ids to executing and takes them for one worker, in one step.
 -- Parts: base time
 ${base}${time}-- ARGV: now, worker, request, limit, bytes (of args a call), args-cap (bytes of one task's args),
 --       result-ttl, failed-ttl (seconds), count of queues, queues in the order they are served,
 --       then, in a call that stands behind a wait, the name of this wait.
 -- Replies: {"sealed"} | {"unknown"} (register first) |
---          {"claimed", looked, tasks, problems}: looked is how many entries were taken off the queues. tasks is one flat list:
---          how many items follow, 5, 7 or 15, then id, queue, claim, function, args; if it was begun or lost before, attempts,
---          lost; if it has any of them, time-limit, memory-limit, retries, retry-delay, retry-backoff, traceparent, username,
---          retried. A problem is {queue, what Redis said}.
+--          {"claimed", looked, tasks, problems, mark, queue}: looked is how many entries were taken off the queues. tasks is one
+--          flat list: how many items follow, 3, 5, 7 or 15, then these. 3 are id, function, args of a task of this queue, and
+--          its claim is the mark and its place among the tasks, from 1. 5 are id, queue, claim, function, args; if it was begun
+--          or lost before, attempts, lost; if it has any of them, time-limit, memory-limit, retries, retry-delay,
+--          retry-backoff, traceparent, username, retried. A problem is {queue, what Redis said}.
 -- Promise: request is a number that grows with every call of one worker, or of one of its waits; the same number again
 --          answers the same tasks and takes none, so a lost reply strands nothing. Nothing is popped that was not read. At most
 --          1000 entries of a list a call. Refused whole at maxmemory.
@@ -366,7 +367,7 @@ local worker, request, limit = ARGV[2], tonumber(ARGV[3]), math.min(tonumber(ARG
 local bytes_left, args_cap = tonumber(ARGV[5]), tonumber(ARGV[6])
 local kept = {ARGV[7], tonumber(ARGV[8])}
 local queue_count = tonumber(ARGV[9])
-local wait = ARGV[10 + queue_count]
+local first_queue, wait = queue_count > 0 and ARGV[10] or '', ARGV[10 + queue_count]
 
 local HASH_GRACE = 5000       -- ms an id may wait for its hash
 local HASH_LOOK = 250         -- ms between looks
@@ -387,7 +388,7 @@ local is_repeated = last and request <= tonumber(last)
 -- read: look closer.
 local function read_plain(key)
   local all = redis.pcall('HGETALL', key)
-  local fn, args, queue, created, size, is_plain = nil, nil, nil, nil, 0, true
+  local fn, args, queue, created, is_plain = nil, nil, nil, nil, true
   for i = 1, #all, 2 do
     local name, value = all[i], all[i + 1]
     if name == 'function' then fn = value
@@ -395,9 +396,10 @@ local function read_plain(key)
     elseif name == 'queue' then queue = value
     elseif name == 'pending-created' then created = value
     elseif not (name == 'reply-to' or (name == 'state' and value == 'pending')) then is_plain = false end
-    size = size + #value
   end
   if is_plain and fn and #fn <= NAME_BYTES and #(args or '') <= args_cap then return fn, args or '', queue, created end
+  local size = 0
+  for i = 2, #all, 2 do size = size + #all[i] end
   return nil, size
 end
 
@@ -405,9 +407,9 @@ end
 -- hardly any function: somebody waits for it, and a script that runs cold pays for each. A worker that is sealed says so in
 -- its own hash.
 local id = wait and limit > 0 and queue_count == 1 and me[2] and not me[4] and not is_repeated
-  and redis.pcall('LMOVE', app .. ARGV[10] .. ':arrived', app .. ARGV[10] .. ':executing', 'RIGHT', 'LEFT')
+  and redis.pcall('LMOVE', app .. first_queue .. ':arrived', app .. first_queue .. ':executing', 'RIGHT', 'LEFT')
 if type(id) == 'string' then
-  local stem = app .. ARGV[10]
+  local stem = app .. first_queue
   local key, arrived, executing = app .. 'task:' .. id, stem .. ':arrived', stem .. ':executing'
   local is_alone = #id <= NAME_BYTES and redis.call('EXISTS', arrived, stem .. ':pending', stem .. ':scheduled',
     stem .. ':waiting', stem .. ':parked', cutoffs_key) == 0
@@ -419,12 +421,12 @@ if type(id) == 'string' then
     redis.call('HSET', key, 'state', 'executing', 'worker', worker, 'claim', claim, 'executing-created', now_text(),
       'attempts', '1')
     -- What submit wrote names its queue and has no lifetime; plain producers may have given one.
-    if not (queue == ARGV[10] and created) then
-      redis.call('HSET', key, 'queue', ARGV[10])
+    if not (queue == first_queue and created) then
+      redis.call('HSET', key, 'queue', first_queue)
       redis.call('PERSIST', key)
     end
-    redis.call('HSET', held, id, claim .. ' ' .. ARGV[10])
-    return {'claimed', 1, {5, id, ARGV[10], claim, fn, args}, {}}
+    redis.call('HSET', held, id, claim .. ' ' .. first_queue)
+    return {'claimed', 1, {3, id, fn, args}, {}, mark, first_queue}
   end
   redis.call('LMOVE', executing, arrived, 'LEFT', 'RIGHT')
 end
@@ -481,7 +483,7 @@ if is_repeated then
       tell(id, queue, claim, task[1], task[12] or '', text(count(task[2])), text(count(task[3])), unpack(task, 4, 11))
     end
   end
-  return {'claimed', 0, told, {}}
+  return {'claimed', 0, told, {}, mark, first_queue}
 end
 
 -- The first write: at maxmemory nothing has happened yet.
@@ -581,10 +583,14 @@ end
 
 local function decide(what, id, queue, ...) todo[#todo + 1] = {what, id, queue, ...} end
 
--- What is written once for all tasks of this call; the claim of this one.
+-- What is written once for all tasks of this call; the claim of this one. Digit by digit, for Lua spells a whole number as
+-- slowly as it writes a field.
+local DIGITS, tens = {'0', '1', '2', '3', '4', '5', '6', '7', '8', '9'}, mark
 local function next_claim(queue, id)
   taken = taken + 1
-  local claim = mark .. taken
+  local unit = taken % 10
+  if unit == 0 then tens = mark .. taken / 10 end
+  local claim = tens .. DIGITS[unit + 1]
   holds[2 * taken - 1], holds[2 * taken] = id, claim .. ' ' .. queue
   local list = pushed[queue] or {}
   list[#list + 1] = id
@@ -597,8 +603,9 @@ local function take_plain(key, queue, id, fn, args, is_submitted)
   local claim = next_claim(queue, id)
   write_taken(key, queue, claim, '1', is_submitted)
   if waiting_any[queue] then redis.call('ZREM', app .. queue .. ':waiting', id) end
+  if queue ~= first_queue then return tell(id, queue, claim, fn, args, '1', '0') end
   local n = #told
-  told[n + 1], told[n + 2], told[n + 3], told[n + 4], told[n + 5], told[n + 6] = 5, id, queue, claim, fn, args
+  told[n + 1], told[n + 2], told[n + 3], told[n + 4] = 3, id, fn, args
 end
 
 -- task: as look() has read it.
@@ -775,7 +782,7 @@ for i = 1, #unparks do
   redis.call('LTRIM', unparks[i][1], 0, -unparks[i][2] - 1)
   if redis.call('EXISTS', unparks[i][1]) == 0 then redis.call('ZREM', unparks[i][3], unparks[i][4]) end
 end
-return {'claimed', looked, told, problems}
+return {'claimed', looked, told, problems, mark, first_queue}
 `,
   },
   drop: {
@@ -809,11 +816,12 @@ return words
 `,
   },
   finish: {
-    sha: '95c144c7200462e342598bf328cf86e7d41de64b',
+    sha: '40f06e6db5bc21b477fe911b00b63be072f8f4f2',
     source: `-- finish: executing -> finished. Writes the ends of many runs; each is fenced by its claim.
 -- Parts: base time
-${base}${time}-- ARGV: now, worker, result-ttl, failed-ttl (seconds), then for each run: id, claim, and either "successful" and its
---       result-value, or the count of fields and that many field, value pairs, \`result\` first.
+${base}${time}-- ARGV: now, worker, result-ttl, failed-ttl (seconds), then "values" and for each run, all of which succeeded: id, claim,
+--       result-value. Or "fields" and for each run: id, claim, count of fields, then that many field, value pairs, \`result\`
+--       first.
 -- Replies: one word per run: "finished" | "already" (this very end stands there: a repeated call) |
 --          "stale" (the worker no longer holds this claim; nothing was written).
 -- Promise: result, list, held, lifetime and message in one step; safe to send again; works at maxmemory. A hash that was
@@ -821,38 +829,41 @@ ${base}${time}-- ARGV: now, worker, result-ttl, failed-ttl (seconds), then for e
 -- Vectors: commands/finish.json
 local held = app .. 'held:' .. ARGV[2]
 
--- Most calls of a worker that is not busy end one run, with a result and no wish. That comes first and makes no function but
--- the clock's: somebody waits for it, and a script that runs cold pays for each. It is told as in ending.lua.
-if #ARGV == 8 and ARGV[7] == 'successful' and ARGV[3] ~= 'keep' then
-  local id, claim, value, key = ARGV[5], ARGV[6], ARGV[8], app .. 'task:' .. ARGV[5]
-  local task = redis.pcall('HMGET', key, 'claim', 'queue', 'result-ttl', 'reply-to')
-  local executing = task[1] == claim and task[2] and not task[3] and app .. task[2] .. ':executing'
-  -- The first write may not grow memory, so it lets the rest go on at maxmemory.
-  if executing and redis.pcall('LREM', executing, -1, id) == 1 then
-    if redis.call('HDEL', held, id) == 1 then
-      local reply_to = task[4]
-      redis.call('HSET', key, 'state', 'finished', 'finished-created', now_text(), 'result', 'successful', 'result-value', value)
-      redis.call('PEXPIRE', key, string.format('%d', ARGV[3] * 1000))
-      redis.pcall('PUBLISH', app .. 'results', key)
-      if reply_to and #reply_to < 256 and string.sub(reply_to, 1, #app) == app then
-        local is_told = #value <= 4096 and not string.find(value, '\\n', 1, true)
-        redis.pcall('PUBLISH', reply_to, key .. '\\n' .. (is_told and value or ''))
-      end
-      return {'finished'}
-    end
-    redis.call('RPUSH', executing, id)   -- it is not held: look closer
+-- The end of a run that succeeded, of a task without a lifetime of its own; told as in ending.lua.
+local lifetime = ARGV[3] ~= 'keep' and string.format('%d', ARGV[3] * 1000)
+local function succeed(key, value, reply_to)
+  redis.call('HSET', key, 'state', 'finished', 'finished-created', now_text(), 'result', 'successful', 'result-value', value)
+  redis.call('PEXPIRE', key, lifetime)
+  redis.pcall('PUBLISH', app .. 'results', key)
+  if reply_to and #reply_to < 256 and string.sub(reply_to, 1, #app) == app then
+    local is_told = #value <= 4096 and not string.find(value, '\\n', 1, true)
+    redis.pcall('PUBLISH', reply_to, key .. '\\n' .. (is_told and value or ''))
+  end
+end
+
+-- Most calls of a worker that is not busy end one run, with a result and no wish. That comes first and makes hardly any
+-- function: somebody waits for it, and a script that runs cold pays for each.
+if #ARGV == 8 and ARGV[5] == 'values' and lifetime then
+  local id, claim, key = ARGV[6], ARGV[7], app .. 'task:' .. ARGV[6]
+  local task = redis.pcall('HMGET', key, 'claim', 'state', 'queue', 'result-ttl', 'reply-to')
+  if task[1] == claim and task[2] == 'executing' and task[3] and not task[4] then
+    redis.call('HDEL', held, id)  -- the first write, so it lets the rest go on at maxmemory
+    redis.pcall('LREM', app .. task[3] .. ':executing', -1, id)
+    succeed(key, ARGV[8], task[5])
+    return {'finished'}
   end
 end
 
 -- Parts: keys numbers calls held ending
 ${keys}${numbers}${calls}${held}${ending}local kept = {ARGV[3], tonumber(ARGV[4])}
+local are_values = ARGV[5] == 'values'
 
-local ids, from, to = {}, {}, {}
-local at, n = 5, 0
+local ids, claims, from, to = {}, {}, {}, {}
+local at, n = 6, 0
 while at <= #ARGV do
   n = n + 1
-  ids[n], from[n] = ARGV[at], at + 3
-  to[n] = ARGV[at + 2] == 'successful' and at + 3 or at + 2 + 2 * ARGV[at + 2]
+  ids[n], claims[n] = ARGV[at], ARGV[at + 1]
+  if are_values then from[n], to[n] = at + 2, at + 2 else from[n], to[n] = at + 3, at + 2 + 2 * ARGV[at + 2] end
   at = to[n] + 1
 end
 all_read(at)
@@ -860,26 +871,24 @@ if n == 0 then return {} end
 
 -- What becomes of the hash: field, value, ...
 local function fields_of(i)
-  if ARGV[from[i] - 1] == 'successful' then return 'result', 'successful', 'result-value', ARGV[from[i]] end
+  if are_values then return 'result', 'successful', 'result-value', ARGV[from[i]] end
   return unpack(ARGV, from[i], to[i])
 end
 
--- The queue of a task that is held by this claim. Most of a call are of one queue, so what they end with is known.
-local tail, queue_of_tail = false, nil
-local function queue_held(hold, claim)
-  if tail and hold == claim .. tail then return queue_of_tail end
-  local claimed, queue = parse_held(hold)
-  if claimed ~= claim then return nil end
-  tail, queue_of_tail = ' ' .. queue, queue
-  return queue
+-- The queue from which the worker holds this run, or nothing. Most hashes say so; of one that is gone or has been changed,
+-- \`held\` knows.
+local function queue_held(task, id, claim)
+  if task[1] == claim and task[2] == 'executing' and task[3] then return task[3] end
+  local hold = redis.call('HGET', held, id)
+  local claimed, queue = parse_held(hold or '')
+  return claimed == claim and queue
 end
 
-local holds = redis.call('HMGET', held, unpack(ids))
 local words, tasks, done, gone = {}, {}, {}, {}   -- done: id -> queue; tasks: as read, where something is to be written
 for i = 1, n do
-  local id, claim = ids[i], ARGV[from[i] - 2]
-  local task = redis.pcall('HMGET', task_key(id), 'claim', 'state', 'result-ttl', 'reply-to')
-  local queue = holds[i] and not done[id] and queue_held(holds[i], claim)
+  local id, claim = ids[i], claims[i]
+  local task = redis.pcall('HMGET', task_key(id), 'claim', 'state', 'queue', 'result-ttl', 'reply-to')
+  local queue = not done[id] and queue_held(task, id, claim)
   if queue then
     done[id] = queue
     gone[#gone + 1] = id
@@ -910,11 +919,13 @@ end
 for i = 1, n do
   local id, task = ids[i], tasks[i]
   if task then
-    local queue, claim = done[id], ARGV[from[i] - 2]
+    local queue, claim = done[id], claims[i]
     local stands = task[1] == claim and 'mine' or standing(task, claim)
     if not unlisted[id] then redis.pcall('LREM', executing_key(queue), -1, id) end
-    if stands == 'mine' or stands == 'gone' then
-      settle(id, queue, task[3], task[4], kept, fields_of(i))
+    if stands == 'mine' and are_values and lifetime and not task[4] then
+      succeed(task_key(id), ARGV[from[i]], task[5])
+    elseif stands == 'mine' or stands == 'gone' then
+      settle(id, queue, task[4], task[5], kept, fields_of(i))
     else
       words[i] = 'stale'
       if stands == 'spoilt' then quarantine(queue, id) end

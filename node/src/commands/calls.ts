@@ -74,10 +74,14 @@ export function claim(
 }
 
 /** executing -> finished. Answers a word for each: "finished", "already", "stale". */
-export function finish(keys: App, worker: string, ends: Iterable<End>, options: Lifetimes & At): Call<string[]> {
+export function finish(keys: App, worker: string, ends: readonly End[], options: Lifetimes & At): Call<string[]> {
   const args: Arg[] = [worker, options.resultTtl, options.failedTtl];
+  const areValues = ends.every((end) => end[2].length === 1);
+  args.push(areValues ? 'values' : 'fields');
   for (const [id, claim, fields] of ends) {
-    args.push(id, claim, fields.length === 1 ? 'successful' : pairsIn(fields), ...fields);
+    if (areValues) args.push(id, claim, fields[0]!);
+    else if (fields.length === 1) args.push(id, claim, 2, 'result', 'successful', 'result-value', fields[0]!);
+    else args.push(id, claim, pairsIn(fields), ...fields);
   }
   return call('finish', keys, options, args, readWords);
 }

@@ -125,12 +125,15 @@ def submit(
     return Call(SCRIPTS["submit"], keys.app, args, _words)
 
 
-def _claimed(flat: list[Any]) -> Iterator[Claimed]:
+def _claimed(flat: list[Any], mark: bytes, queue: bytes) -> Iterator[Claimed]:
     """The tasks of a reply: how many items the next one has, then these, and so on."""
-    at = 0
+    at = place = 0
     while at < len(flat):
-        end = at + 1 + flat[at]
-        yield Claimed(*flat[at + 1 : end])
+        end, place = at + 1 + flat[at], place + 1
+        items = flat[at + 1 : end]
+        if len(items) == 3:
+            items[1:1] = queue, b"%b%d" % (mark, place)
+        yield Claimed(*items)
         at = end
 
 
@@ -140,7 +143,7 @@ def _claim_reply(reply: list[Any]) -> ClaimReply:
     return ClaimReply(
         "claimed",
         reply[1],
-        list(_claimed(reply[2])),
+        list(_claimed(reply[2], *reply[4:])),
         [(text(queue), text(why)) for queue, why in reply[3]],
     )
 
@@ -188,9 +191,18 @@ def finish(
 ) -> Call[list[str]]:
     """executing -> finished. The reply is a word for each: "finished", "already", "stale"."""
     args: list[Arg] = [_now(now), worker, result_ttl, failed_ttl]
-    for id, claim_, fields in ends:
-        args += (id, claim_, "successful" if len(fields) == 1 else len(fields) // 2)
-        args += fields
+    ends = list(ends)
+    if all(len(fields) == 1 for _, _, fields in ends):
+        args.append("values")
+        for id, claim_, fields in ends:
+            args += (id, claim_, fields[0])
+    else:
+        args.append("fields")
+        for id, claim_, fields in ends:
+            if len(fields) == 1:
+                fields = ("result", "successful", "result-value", *fields)
+            args += (id, claim_, len(fields) // 2)
+            args += fields
     return Call(SCRIPTS["finish"], keys.app, args, _words)
 
 
