@@ -2,25 +2,30 @@
  * Keeps the event loop from falling asleep while an answer is near, where that pays. Knows no task and no connection.
  *
  * A process that sleeps takes some 20 to 50 microseconds to wake up, which is much of what a near Redis needs to answer.
- * But who stays awake keeps a core from others, and where there are few they may need it. So both ways are measured all
- * the time, and the awake one is taken only where it is clearly faster. Of several answers that are awaited at once none
- * is awaited awake: then the wait for one does not decide how fast all is.
+ * But who stays awake keeps a core from others, and where there are few they may need it. So the other way is tried now
+ * and then, against what the usual way takes at that time, and becomes the usual one when it has won more often than lost:
+ * on a busy machine an answer takes twice as long from one second to the next, either way. Of several answers that are
+ * awaited at once none is awaited awake: then the wait for one does not decide how fast all is.
  */
 
 // ms: an answer that takes longer is not near, and none is waited for awake any longer than this.
 const NEAR = 0.5;
-// Clearly faster is one that takes at most this much of the other's time.
-const WORTH = 0.9;
+// One try asleep shows less than to be asleep always, when the others sleep too: it has won if it took this much of the time.
+const WORTH = 0.85;
 const STEP = 1 / 32; // by which one answer moves the median
 const TRY_EVERY = 16; // the other way is tried this often
+const WINS = 4; // more than defeats, and the other way becomes the usual one
 
 /** The answers of one kind. now: the clock, in ms; soon: calls something when the event loop comes round. */
 export class Attention {
-  // ms that an answer takes: the running medians. At first one is awaited asleep, and then one awake.
-  #asleep = Number.POSITIVE_INFINITY;
-  #awake = 0;
-  #awaited = 0;
+  #isUsuallyAwake = false;
+  // ms that an answer takes in the usual way: the running median.
+  #usual = Number.POSITIVE_INFINITY;
+  // The first try decides alone.
+  #wins = WINS - 1;
+  #hasTried = false;
   #count = 0;
+  #awaited = 0;
   // How the only one that is awaited is awaited; undefined: it is, or was, not the only one.
   #way: 'asleep' | 'awake' | undefined;
   #until = 0;
@@ -36,7 +41,7 @@ export class Attention {
     const now = this.now();
     this.#awaited += 1;
     this.#count += 1;
-    this.#way = this.#awaited > 1 ? undefined : this.#paysAwake() ? 'awake' : 'asleep';
+    this.#way = this.#awaited > 1 ? undefined : this.#isAwakeNow() ? 'awake' : 'asleep';
     if (this.#way === 'awake') this.#stayAwake(now + NEAR);
     return now;
   }
@@ -45,15 +50,28 @@ export class Attention {
   end(begun: number): void {
     const took = this.now() - begun;
     this.#awaited -= 1;
-    if (this.#way === 'asleep') this.#asleep = median(this.#asleep, took);
-    else if (this.#way === 'awake') this.#awake = median(this.#awake, took);
+    const way = this.#way;
     this.#way = undefined;
+    if (way === undefined) return;
+    if ((way === 'awake') !== this.#isUsuallyAwake) this.#tried(took);
+    else this.#usual = median(this.#usual, took);
+    if (this.#usual >= NEAR) this.#isUsuallyAwake = false;
   }
 
-  #paysAwake(): boolean {
-    if (this.#asleep >= NEAR) return false;
-    const isFaster = this.#awake <= this.#asleep * WORTH;
-    return this.#count % TRY_EVERY === 0 ? !isFaster : isFaster;
+  #isAwakeNow(): boolean {
+    if (this.#usual >= NEAR) return false;
+    const isTry = !this.#hasTried || this.#count % TRY_EVERY === 0;
+    return isTry !== this.#isUsuallyAwake;
+  }
+
+  #tried(took: number): void {
+    const hasWon = took <= this.#usual * (this.#isUsuallyAwake ? WORTH : 1);
+    this.#hasTried = true;
+    this.#wins = hasWon ? this.#wins + 1 : Math.max(0, this.#wins - 1);
+    if (this.#wins < WINS) return;
+    this.#isUsuallyAwake = !this.#isUsuallyAwake;
+    this.#usual = took;
+    this.#wins = 0;
   }
 
   #stayAwake(until: number): void {
@@ -71,6 +89,6 @@ export class Attention {
 }
 
 function median(before: number, took: number): number {
-  if (before === Number.POSITIVE_INFINITY || before === 0) return took;
+  if (before === Number.POSITIVE_INFINITY) return took;
   return before * (took > before ? 1 + STEP : 1 - STEP);
 }

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { Attention } from '../../src/client/attention.js';
 
 /** An attention whose answers take so many ms, by whether they are awaited awake. */
-function world(asleep: number, awake: number) {
+function world(takes: { asleep: number; awake: number }) {
   let now = 0;
   const looks: (() => void)[] = [];
   const attention = new Attention(
@@ -25,8 +25,8 @@ function world(asleep: number, awake: number) {
   const one = (): boolean => {
     const begun = attention.begin();
     const isAwake = looks.length > 0;
-    if (isAwake) turn(Math.round(awake * 100));
-    else now += asleep;
+    if (isAwake) turn(Math.round(takes.awake * 100));
+    else now += takes.asleep;
     attention.end(begun);
     turn(1);
     return isAwake;
@@ -36,33 +36,47 @@ function world(asleep: number, awake: number) {
 }
 
 test('an answer is awaited asleep first, then awake, and from then on as it is faster', () => {
-  const fast = world(0.1, 0.06);
+  const fast = world({ asleep: 0.1, awake: 0.06 });
   assert.deepEqual([fast.one(), fast.one()], [false, true]);
   assert.ok(fast.share(320) > 0.9);
 });
 
-test('where it does not come clearly sooner, it is awaited asleep, but for a try now and then', () => {
-  for (const awake of [0.2, 0.3]) {
-    const slow = world(0.2, awake);
+test('where it comes clearly sooner asleep, it is awaited asleep, but for a try now and then', () => {
+  for (const awake of [0.24, 0.3]) {
+    const slow = world({ asleep: 0.2, awake });
     slow.share(32);
     const share = slow.share(320);
     assert.ok(share > 0 && share < 0.1, `${share} of the answers`);
   }
 });
 
+test('what is faster may change, and all may become slower at once', () => {
+  const changing = { asleep: 0.1, awake: 0.06 };
+  const { share } = world(changing);
+  assert.ok(share(320) > 0.9);
+  Object.assign(changing, { asleep: 0.3, awake: 0.2 });
+  assert.ok(share(320) > 0.9, 'a slower machine');
+  changing.awake = 0.4;
+  share(160);
+  assert.ok(share(320) < 0.1, 'others need the core');
+  changing.awake = 0.2;
+  share(160);
+  assert.ok(share(320) > 0.9, 'others do not need it any more');
+});
+
 test('an answer that is not near is never awaited awake', () => {
-  assert.equal(world(0.6, 0.1).share(100), 0);
+  assert.equal(world({ asleep: 0.6, awake: 0.1 }).share(100), 0);
 });
 
 test('nobody is awake for longer than half a millisecond, nor once the answer is there', () => {
-  const { attention, turn, one } = world(0.1, 0.06);
+  const { attention, turn, one } = world({ asleep: 0.1, awake: 0.06 });
   one();
   const begun = attention.begin();
   const turns = turn(1000);
   assert.ok(turns >= 49 && turns <= 51, `${turns} turns of 0.01 ms`);
   attention.end(begun);
   assert.equal(turn(10), 0);
-  const other = world(0.1, 0.06);
+  const other = world({ asleep: 0.1, awake: 0.06 });
   other.one();
   const soon = other.attention.begin();
   assert.equal(other.turn(5), 5);
@@ -71,7 +85,7 @@ test('nobody is awake for longer than half a millisecond, nor once the answer is
 });
 
 test('many that are awaited at once are awaited asleep', () => {
-  const { attention, turn, one } = world(0.1, 0.06);
+  const { attention, turn, one } = world({ asleep: 0.1, awake: 0.06 });
   one();
   const first = attention.begin();
   assert.equal(turn(5), 5);
@@ -83,7 +97,7 @@ test('many that are awaited at once are awaited asleep', () => {
 });
 
 test('one answer that came late changes nothing for the others', () => {
-  const { attention, turn, share } = world(0.1, 0.06);
+  const { attention, turn, share } = world({ asleep: 0.1, awake: 0.06 });
   share(20);
   const late = attention.begin();
   turn(1000);
