@@ -6,7 +6,7 @@ export type Arg = string | Buffer | number;
 /** A task to submit. delay: seconds, "front" or "". fields: flat names and values. */
 export type Submitted = readonly [id: Arg, functionName: Arg, args: Arg, delay: Arg, fields: readonly Arg[]];
 
-/** The end of one run. fields: only the result-value of one that succeeded, or flat, `result` and its value first. */
+/** The end of one run. fields: only the result-value of a success; or flat, `result` and its value first. */
 export type End = readonly [id: Arg, claim: Arg, fields: readonly Arg[]];
 
 /** A task to give back. delay: seconds, or "" for the front at once. begun: whether its run began. */

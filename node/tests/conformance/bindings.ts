@@ -131,7 +131,10 @@ const BYTES = ['tasks', 'ends', 'notes', 'ids'];
 export async function call(plain: Redis, step: Data, one: Data): Promise<Data> {
   const { script, key, args, read } = toCall(step, one);
   const reply = await plain.callBuffer('EVAL', [script.source, 1, key, ...args]);
-  read(reply);
+  for (const { id, claim, queue } of (read(reply) as Data).tasks ?? []) {
+    const key = Buffer.concat([Buffer.from('doshit:task:'), id]);
+    assert.deepEqual(await plain.hmgetBuffer(key, 'claim', 'queue'), [claim, queue]);
+  }
   return reply;
 }
 

@@ -55,7 +55,9 @@ def perform(client: Client, step: Case, case: Case) -> Any:
         return raw(client, command, *arguments)
     call = to_call(step, case)
     reply = raw(client, *call.eval())
-    call.parse(reply)
+    read = call.parse(reply)
+    for task in read.tasks if isinstance(read, commands.ClaimReply) else ():
+        assert raw(client, "HMGET", b"doshit:task:" + task.id, "claim", "queue") == [task.claim, task.queue]
     return reply
 
 

@@ -59,7 +59,7 @@ def test_a_sealed_worker_ends_its_runs_and_comes_back_under_a_new_name(start_wor
     world.push("it", "block", gate.args("it"))
     gate.await_begun("it")
     (old,) = world.workers()
-    world.client.zadd(world.key("workers"), {old: -1})
+    world.seal(old)
     until(lambda: gate.runs("it") == 2, what="the task runs again")
     gate.open()
     assert world.value("it") == "it"
@@ -78,7 +78,7 @@ def test_a_worker_sealed_under_load_loses_nothing_and_ends_nothing_twice(start_w
     ids = world.push_all(count_tasks(ledger, range(1500), "count_slowly"))
     for round in range(3):
         ledger.await_lines(100 + 300 * round)
-        world.client.zadd(world.key("workers"), {next(iter(world.workers())): -1})
+        world.seal(next(iter(world.workers())))
     world.all_ended(ids)
     assert world.fields(ids, "result") == [["successful"]] * 1500
     assert set(endings().values()) == {1}

@@ -74,7 +74,7 @@ def test_a_server_that_has_forgotten_its_scripts_is_told_them_again(idle, world)
 
 def test_a_worker_that_was_sealed_while_it_waited_takes_what_came_under_its_next_name(idle, world):
     [sealed] = world.workers()
-    world.client.zadd(world.key("workers"), {sealed: -1})
+    world.seal(sealed)
     world.push("it", "pid")
     ran_once(world, "it")
     assert world.fields(["it"], "worker") != [[sealed.decode()]]

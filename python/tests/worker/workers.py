@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from doshit.commands import seal
+from doshit.values.keys import Keys
+
 FOLDER = Path(__file__).parent
 TASKS = f"{FOLDER / 'tasks.py'}:app"
 OTHER_TASKS = f"{FOLDER / 'tasks_other.py'}:app"
@@ -192,6 +195,10 @@ class World:
 
     def key(self, *parts: str) -> str:
         return ":".join((self.prefix, *parts))
+
+    def seal(self, worker: bytes) -> None:
+        """As another worker does that takes it for dead."""
+        self.client.execute_command(*seal(Keys(self.prefix), [worker.decode()]).eval())
 
     def push(
         self, id: str | bytes, function: str | bytes, args: Any = None, queue: str = "default", **fields: Any

@@ -83,7 +83,7 @@ class Note(NamedTuple):
 
 
 class End(NamedTuple):
-    """The end of one run. fields: only the result-value of one that succeeded, or flat, `result` and its value first."""
+    """The end of one run. fields: only the result-value of a success; or flat, `result` and its value first."""
 
     id: bytes
     claim: bytes
@@ -190,19 +190,15 @@ def finish(
     now: int | None = None,
 ) -> Call[list[str]]:
     """executing -> finished. The reply is a word for each: "finished", "already", "stale"."""
-    args: list[Arg] = [_now(now), worker, result_ttl, failed_ttl]
     ends = list(ends)
-    if all(len(fields) == 1 for _, _, fields in ends):
-        args.append("values")
-        for id, claim_, fields in ends:
-            args += (id, claim_, fields[0])
-    else:
-        args.append("fields")
-        for id, claim_, fields in ends:
-            if len(fields) == 1:
-                fields = ("result", "successful", "result-value", *fields)
-            args += (id, claim_, len(fields) // 2)
-            args += fields
+    are_values = all(len(fields) == 1 for _, _, fields in ends)
+    args: list[Arg] = [_now(now), worker, result_ttl, failed_ttl, "values" if are_values else "fields"]
+    for id, claim_, fields in ends:
+        if are_values:
+            args += (id, claim_, *fields)
+        else:
+            named = fields if len(fields) > 1 else ("result", "successful", "result-value", *fields)
+            args += (id, claim_, len(named) // 2, *named)
     return Call(SCRIPTS["finish"], keys.app, args, _words)
 
 
