@@ -111,7 +111,7 @@ test('a lost reply to a claim or a finish costs nothing', async () => {
   const runs: string[] = [];
   await work(behind, { one: (_, { id }) => runs.push(id) });
   await (await app.enqueue('one')).result({ timeout: 20 });
-  breaker.loseReplyTo('result-value');
+  breaker.loseReplyTo('$6\r\nvalues\r\n');
   await (await app.enqueue('one', {}, { id: 'after' })).result({ timeout: 20 });
   await breaker.hasLost();
   await (await app.enqueue('one', {}, { id: 'last' })).result({ timeout: 20 });
