@@ -12,7 +12,7 @@ const quick = process.argv.includes('--quick');
 const TASKS = quick ? 300 : 1_000;
 // Not measured, the same for all: V8 goes on compiling what a process runs for its first two or three thousand tasks.
 const WARM = quick ? 300 : 3_000;
-const ROUNDS = quick ? 3 : 5;
+const ROUNDS = quick ? 3 : 9;
 
 const PRODUCERS = {
   doshit: async (path) => {
