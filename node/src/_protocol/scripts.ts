@@ -347,18 +347,18 @@ return words
 `,
   },
   claim: {
-    sha: '0a3b74f98e5b545775f25e7ad8354116d725dc00',
+    sha: '4fe33108596fd2b0b55133a03e264afdd641dfc9',
     source: `-- claim: pending -> executing. Moves up to n ids to executing and takes them for one worker, in one step.
 -- Parts: base time
 ${base}${time}-- ARGV: now, worker, request, limit, bytes (of args a call), args-cap (bytes of one task's args),
 --       result-ttl, failed-ttl (seconds), count of queues, queues in the order they are served,
 --       then, in a call that stands behind a wait, the name of this wait.
 -- Replies: {"sealed"} | {"unknown"} (register first) |
---          {"claimed", looked, tasks, problems, mark, queue}: looked is how many entries were taken off the queues. tasks is one
---          flat list: how many items follow, 3, 5, 7 or 15, then these. 3 are id, function, args of a task of this queue, and
---          its claim is the mark and its place among the tasks, from 1. 5 are id, queue, claim, function, args; if it was begun
---          or lost before, attempts, lost; if it has any of them, time-limit, memory-limit, retries, retry-delay,
---          retry-backoff, traceparent, username, retried. A problem is {queue, what Redis said}.
+--          {"claimed", looked, tasks, problems, mark, queue}: looked is how many entries were taken off the queues, or the limit
+--          if the bytes came to their end before. tasks is one flat list: how many items follow, 3, 5, 7 or 15, then these.
+--          3 are id, function, args of a task of this queue, and its claim is the mark and its place among the tasks, from 1.
+--          5 are id, queue, claim, function, args; 7 are these, attempts, lost; 15 are these, time-limit, memory-limit,
+--          retries, retry-delay, retry-backoff, traceparent, username, retried. A problem is {queue, what Redis said}.
 -- Promise: request is a number that grows with every call of one worker, or of one of its waits; the same number again
 --          answers the same tasks and takes none, so a lost reply strands nothing. Nothing is popped that was not read. At most
 --          1000 entries of a list a call. Refused whole at maxmemory.
@@ -377,15 +377,19 @@ local LOSSES_ALONE = 2        -- a task this often lost is held one at a time
 local PARKED_NAMES = 100      -- parked functions looked at, a queue
 local NAME_BYTES = 255        -- of an id, a function's name, who asked, and a trace context
 
+local score = redis.call('ZSCORE', app .. 'workers', worker)
+if not score then return {'unknown'} end
+if tonumber(score) < 0 then return {'sealed'} end
 local own, held, cutoffs_key = app .. 'worker:' .. worker, app .. 'held:' .. worker, app .. 'cutoffs'
 local counter = wait and 'request:' .. wait or 'request'
-local me = redis.call('HMGET', own, counter, 'catalog', 'suspect', 'sealed')
+local me = redis.call('HMGET', own, counter, 'catalog', 'suspect')
+if not me[2] then return {'unknown'} end
 local mark = worker .. '/' .. (wait and wait .. ':' or '') .. ARGV[3] .. '.'   -- what the claims of this call begin with
 local last = me[1] and #me[1] < 16 and string.match(me[1], '^%d+$')   -- a stranger may have spoilt it
 local is_repeated = last and request <= tonumber(last)
 
--- The fields of a task that has no others, as most do not: function, args, queue, pending-created. nil, how many bytes it
--- read: look closer.
+-- The fields of a task that has no others, as most do not: function, args, queue, pending-created. Else nil and how many
+-- bytes were read: look closer.
 local function read_plain(key)
   local all = redis.pcall('HGETALL', key)
   local fn, args, queue, created, is_plain = nil, nil, nil, nil, true
@@ -399,14 +403,13 @@ local function read_plain(key)
   end
   if is_plain and fn and #fn <= NAME_BYTES and #(args or '') <= args_cap then return fn, args or '', queue, created end
   local size = 0
-  for i = 2, #all, 2 do size = size + #all[i] end
+  for i = 1, #all do size = size + #all[i] end
   return nil, size
 end
 
 -- An idle worker's claim: the one plain task that its wait has brought, and nothing else in sight. It comes first and makes
--- hardly any function: somebody waits for it, and a script that runs cold pays for each. A worker that is sealed says so in
--- its own hash.
-local id = wait and limit > 0 and queue_count == 1 and me[2] and not me[4] and not is_repeated
+-- hardly any function: somebody waits for it, and a script that runs cold pays for each.
+local id = wait and limit > 0 and queue_count == 1 and not is_repeated
   and redis.pcall('LMOVE', app .. first_queue .. ':arrived', app .. first_queue .. ':executing', 'RIGHT', 'LEFT')
 if type(id) == 'string' then
   local stem = app .. first_queue
@@ -430,11 +433,6 @@ if type(id) == 'string' then
   end
   redis.call('LMOVE', executing, arrived, 'LEFT', 'RIGHT')
 end
-
-local score = redis.call('ZSCORE', app .. 'workers', worker)
-if not score then return {'unknown'} end
-if tonumber(score) < 0 then return {'sealed'} end
-if not me[2] then return {'unknown'} end
 
 -- Parts: keys count numbers shown calls held letgo ending
 ${keys}${count}${numbers}${shown}${calls}${held}${letgo}${ending}local function write_taken(key, queue, claim, attempts, is_submitted)
@@ -639,7 +637,7 @@ local function look(queue, id)
     if fn and not (cutoffs and is_cut(queue, fn, created)) then
       return take_plain(key, queue, id, fn, args, home == queue and created)
     end
-    if not fn and args > args_cap then bytes_left = bytes_left - args end   -- they were read, in vain
+    if not fn then bytes_left = bytes_left - args end   -- in vain, but read
   end
   seen[id] = true   -- a plain one needs no mark: its own claim shows that it was taken
   if #id > NAME_BYTES then return decide('quarantine', id, queue) end
@@ -782,6 +780,8 @@ for i = 1, #unparks do
   redis.call('LTRIM', unparks[i][1], 0, -unparks[i][2] - 1)
   if redis.call('EXISTS', unparks[i][1]) == 0 then redis.call('ZREM', unparks[i][3], unparks[i][4]) end
 end
+-- Who asked for more than was looked at takes the queues for empty. When it was the bytes that came to an end, they are not.
+if bytes_left <= 0 then looked = math.max(looked, limit) end
 return {'claimed', looked, told, problems, mark, first_queue}
 `,
   },
@@ -816,7 +816,7 @@ return words
 `,
   },
   finish: {
-    sha: '40f06e6db5bc21b477fe911b00b63be072f8f4f2',
+    sha: '7607508d56d32c05a2aba507efae699dfc68cffd',
     source: `-- finish: executing -> finished. Writes the ends of many runs; each is fenced by its claim.
 -- Parts: base time
 ${base}${time}-- ARGV: now, worker, result-ttl, failed-ttl (seconds), then "values" and for each run, all of which succeeded: id, claim,
@@ -827,7 +827,7 @@ ${base}${time}-- ARGV: now, worker, result-ttl, failed-ttl (seconds), then "valu
 -- Promise: result, list, held, lifetime and message in one step; safe to send again; works at maxmemory. A hash that was
 --          deleted while its task ran is written anew, with its lifetime, if the worker still holds the claim.
 -- Vectors: commands/finish.json
-local held = app .. 'held:' .. ARGV[2]
+local held, own = app .. 'held:' .. ARGV[2], ARGV[2] .. '/'
 
 -- The end of a run that succeeded, of a task without a lifetime of its own; told as in ending.lua.
 local lifetime = ARGV[3] ~= 'keep' and string.format('%d', ARGV[3] * 1000)
@@ -846,7 +846,7 @@ end
 if #ARGV == 8 and ARGV[5] == 'values' and lifetime then
   local id, claim, key = ARGV[6], ARGV[7], app .. 'task:' .. ARGV[6]
   local task = redis.pcall('HMGET', key, 'claim', 'state', 'queue', 'result-ttl', 'reply-to')
-  if task[1] == claim and task[2] == 'executing' and task[3] and not task[4] then
+  if task[1] == claim and task[2] == 'executing' and task[3] and not task[4] and string.sub(claim, 1, #own) == own then
     redis.call('HDEL', held, id)  -- the first write, so it lets the rest go on at maxmemory
     redis.pcall('LREM', app .. task[3] .. ':executing', -1, id)
     succeed(key, ARGV[8], task[5])
@@ -876,9 +876,9 @@ local function fields_of(i)
 end
 
 -- The queue from which the worker holds this run, or nothing. Most hashes say so; of one that is gone or has been changed,
--- \`held\` knows.
+-- or was claimed under another name, \`held\` knows.
 local function queue_held(task, id, claim)
-  if task[1] == claim and task[2] == 'executing' and task[3] then return task[3] end
+  if task[1] == claim and task[2] == 'executing' and task[3] and string.sub(claim, 1, #own) == own then return task[3] end
   local hold = redis.call('HGET', held, id)
   local claimed, queue = parse_held(hold or '')
   return claimed == claim and queue
@@ -1148,7 +1148,7 @@ return {'promoted', promoted, next_due, freed, is_error(cancels) and 0 or cancel
 `,
   },
   recover: {
-    sha: '2df66141ce611d433727b11e53b5ce9441fdfac4',
+    sha: 'c48cd10caf40f004480df6e4e941d6476edf5e80',
     source: `-- recover: executing -> pending or failed. Takes back what dead workers held and what nobody holds.
 -- Parts: base keys time count numbers calls held letgo sealing ending
 ${base}${keys}${time}${count}${numbers}${calls}${held}${letgo}${sealing}${ending}-- ARGV: now, interval (ms: less after the last call it does nothing), losses (that fail a task), result-ttl, failed-ttl (seconds).
@@ -1199,7 +1199,10 @@ local function lose(worker, id, value)
   let_go(worker, id, queue)
   local stands = standing(task, claim)
   if stands == 'passed' or task[2] == 'finished' then return end
-  if stands ~= 'mine' or not task[6] then return quarantine(queue, id) end
+  if stands ~= 'mine' or not task[6] then
+    if stands == 'mine' then redis.call('HDEL', task_key(id), 'claim') end   -- nobody may end it any more
+    return quarantine(queue, id)
+  end
   write_pending(id, true)
   local lost = count(task[3]) + 1
   if task[7] then

@@ -182,3 +182,11 @@ def test_burst_ends_when_the_queues_are_empty(start_worker, world):
     assert worker.wait() == 0
     assert world.fields(ids, "result") == [["successful"]] * 300
     assert world.remains() == {}
+
+
+def test_burst_does_not_take_a_queue_for_empty_whose_tasks_are_large(start_worker, world):
+    ids = world.push_all([(str(n), "add", {"a": n, "b": 1}) for n in range(20)], attachment="x" * 2_000_000)
+    worker = start_worker(burst=True, children=2, ready=False)
+    assert worker.wait() == 0
+    assert world.fields(ids, "result") == [["successful"]] * 20
+    world.client.delete(*map(world.task_key, ids))

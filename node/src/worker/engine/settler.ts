@@ -49,7 +49,7 @@ export class Settler {
     return this.#ends.length + this.#retries.length;
   }
 
-  /** Takes the end of one run: field, value, ..., `result` first. */
+  /** Takes the end of one run: its value alone, or field, value, ..., `result` first. */
   end(task: Claimed, fields: readonly Arg[]): void {
     this.#ends.push([task.id, task.claim, fields]);
     this.unsettled += 1;

@@ -4,11 +4,11 @@
 --       result-ttl, failed-ttl (seconds), count of queues, queues in the order they are served,
 --       then, in a call that stands behind a wait, the name of this wait.
 -- Replies: {"sealed"} | {"unknown"} (register first) |
---          {"claimed", looked, tasks, problems, mark, queue}: looked is how many entries were taken off the queues. tasks is one
---          flat list: how many items follow, 3, 5, 7 or 15, then these. 3 are id, function, args of a task of this queue, and
---          its claim is the mark and its place among the tasks, from 1. 5 are id, queue, claim, function, args; if it was begun
---          or lost before, attempts, lost; if it has any of them, time-limit, memory-limit, retries, retry-delay,
---          retry-backoff, traceparent, username, retried. A problem is {queue, what Redis said}.
+--          {"claimed", looked, tasks, problems, mark, queue}: looked is how many entries were taken off the queues, or the limit
+--          if the bytes came to their end before. tasks is one flat list: how many items follow, 3, 5, 7 or 15, then these.
+--          3 are id, function, args of a task of this queue, and its claim is the mark and its place among the tasks, from 1.
+--          5 are id, queue, claim, function, args; 7 are these, attempts, lost; 15 are these, time-limit, memory-limit,
+--          retries, retry-delay, retry-backoff, traceparent, username, retried. A problem is {queue, what Redis said}.
 -- Promise: request is a number that grows with every call of one worker, or of one of its waits; the same number again
 --          answers the same tasks and takes none, so a lost reply strands nothing. Nothing is popped that was not read. At most
 --          1000 entries of a list a call. Refused whole at maxmemory.
@@ -27,15 +27,19 @@ local LOSSES_ALONE = 2        -- a task this often lost is held one at a time
 local PARKED_NAMES = 100      -- parked functions looked at, a queue
 local NAME_BYTES = 255        -- of an id, a function's name, who asked, and a trace context
 
+local score = redis.call('ZSCORE', app .. 'workers', worker)
+if not score then return {'unknown'} end
+if tonumber(score) < 0 then return {'sealed'} end
 local own, held, cutoffs_key = app .. 'worker:' .. worker, app .. 'held:' .. worker, app .. 'cutoffs'
 local counter = wait and 'request:' .. wait or 'request'
-local me = redis.call('HMGET', own, counter, 'catalog', 'suspect', 'sealed')
+local me = redis.call('HMGET', own, counter, 'catalog', 'suspect')
+if not me[2] then return {'unknown'} end
 local mark = worker .. '/' .. (wait and wait .. ':' or '') .. ARGV[3] .. '.'   -- what the claims of this call begin with
 local last = me[1] and #me[1] < 16 and string.match(me[1], '^%d+$')   -- a stranger may have spoilt it
 local is_repeated = last and request <= tonumber(last)
 
--- The fields of a task that has no others, as most do not: function, args, queue, pending-created. nil, how many bytes it
--- read: look closer.
+-- The fields of a task that has no others, as most do not: function, args, queue, pending-created. Else nil and how many
+-- bytes were read: look closer.
 local function read_plain(key)
   local all = redis.pcall('HGETALL', key)
   local fn, args, queue, created, is_plain = nil, nil, nil, nil, true
@@ -49,14 +53,13 @@ local function read_plain(key)
   end
   if is_plain and fn and #fn <= NAME_BYTES and #(args or '') <= args_cap then return fn, args or '', queue, created end
   local size = 0
-  for i = 2, #all, 2 do size = size + #all[i] end
+  for i = 1, #all do size = size + #all[i] end
   return nil, size
 end
 
 -- An idle worker's claim: the one plain task that its wait has brought, and nothing else in sight. It comes first and makes
--- hardly any function: somebody waits for it, and a script that runs cold pays for each. A worker that is sealed says so in
--- its own hash.
-local id = wait and limit > 0 and queue_count == 1 and me[2] and not me[4] and not is_repeated
+-- hardly any function: somebody waits for it, and a script that runs cold pays for each.
+local id = wait and limit > 0 and queue_count == 1 and not is_repeated
   and redis.pcall('LMOVE', app .. first_queue .. ':arrived', app .. first_queue .. ':executing', 'RIGHT', 'LEFT')
 if type(id) == 'string' then
   local stem = app .. first_queue
@@ -80,11 +83,6 @@ if type(id) == 'string' then
   end
   redis.call('LMOVE', executing, arrived, 'LEFT', 'RIGHT')
 end
-
-local score = redis.call('ZSCORE', app .. 'workers', worker)
-if not score then return {'unknown'} end
-if tonumber(score) < 0 then return {'sealed'} end
-if not me[2] then return {'unknown'} end
 
 -- Parts: keys count numbers shown calls held letgo ending
 local function write_taken(key, queue, claim, attempts, is_submitted)
@@ -289,7 +287,7 @@ local function look(queue, id)
     if fn and not (cutoffs and is_cut(queue, fn, created)) then
       return take_plain(key, queue, id, fn, args, home == queue and created)
     end
-    if not fn and args > args_cap then bytes_left = bytes_left - args end   -- they were read, in vain
+    if not fn then bytes_left = bytes_left - args end   -- in vain, but read
   end
   seen[id] = true   -- a plain one needs no mark: its own claim shows that it was taken
   if #id > NAME_BYTES then return decide('quarantine', id, queue) end
@@ -432,4 +430,6 @@ for i = 1, #unparks do
   redis.call('LTRIM', unparks[i][1], 0, -unparks[i][2] - 1)
   if redis.call('EXISTS', unparks[i][1]) == 0 then redis.call('ZREM', unparks[i][3], unparks[i][4]) end
 end
+-- Who asked for more than was looked at takes the queues for empty. When it was the bytes that came to an end, they are not.
+if bytes_left <= 0 then looked = math.max(looked, limit) end
 return {'claimed', looked, told, problems, mark, first_queue}

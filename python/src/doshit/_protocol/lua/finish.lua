@@ -8,7 +8,7 @@
 -- Promise: result, list, held, lifetime and message in one step; safe to send again; works at maxmemory. A hash that was
 --          deleted while its task ran is written anew, with its lifetime, if the worker still holds the claim.
 -- Vectors: commands/finish.json
-local held = app .. 'held:' .. ARGV[2]
+local held, own = app .. 'held:' .. ARGV[2], ARGV[2] .. '/'
 
 -- The end of a run that succeeded, of a task without a lifetime of its own; told as in ending.lua.
 local lifetime = ARGV[3] ~= 'keep' and string.format('%d', ARGV[3] * 1000)
@@ -27,7 +27,7 @@ end
 if #ARGV == 8 and ARGV[5] == 'values' and lifetime then
   local id, claim, key = ARGV[6], ARGV[7], app .. 'task:' .. ARGV[6]
   local task = redis.pcall('HMGET', key, 'claim', 'state', 'queue', 'result-ttl', 'reply-to')
-  if task[1] == claim and task[2] == 'executing' and task[3] and not task[4] then
+  if task[1] == claim and task[2] == 'executing' and task[3] and not task[4] and string.sub(claim, 1, #own) == own then
     redis.call('HDEL', held, id)  -- the first write, so it lets the rest go on at maxmemory
     redis.pcall('LREM', app .. task[3] .. ':executing', -1, id)
     succeed(key, ARGV[8], task[5])
@@ -57,9 +57,9 @@ local function fields_of(i)
 end
 
 -- The queue from which the worker holds this run, or nothing. Most hashes say so; of one that is gone or has been changed,
--- `held` knows.
+-- or was claimed under another name, `held` knows.
 local function queue_held(task, id, claim)
-  if task[1] == claim and task[2] == 'executing' and task[3] then return task[3] end
+  if task[1] == claim and task[2] == 'executing' and task[3] and string.sub(claim, 1, #own) == own then return task[3] end
   local hold = redis.call('HGET', held, id)
   local claimed, queue = parse_held(hold or '')
   return claimed == claim and queue

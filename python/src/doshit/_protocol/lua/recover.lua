@@ -48,7 +48,10 @@ local function lose(worker, id, value)
   let_go(worker, id, queue)
   local stands = standing(task, claim)
   if stands == 'passed' or task[2] == 'finished' then return end
-  if stands ~= 'mine' or not task[6] then return quarantine(queue, id) end
+  if stands ~= 'mine' or not task[6] then
+    if stands == 'mine' then redis.call('HDEL', task_key(id), 'claim') end   -- nobody may end it any more
+    return quarantine(queue, id)
+  end
   write_pending(id, true)
   local lost = count(task[3]) + 1
   if task[7] then

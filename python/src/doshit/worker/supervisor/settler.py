@@ -40,7 +40,7 @@ class Settler:
         self.unsettled = 0
 
     def end(self, task: Claimed, fields: Sequence[bytes | str]) -> None:
-        """Takes the end of one run: field, value, ..., `result` first."""
+        """Takes the end of one run: its value alone, or field, value, ..., `result` first."""
         if not self._ends:
             self._first_at = time.monotonic()
         self._ends.append(End(task.id, task.claim, fields))
