@@ -7,7 +7,7 @@
 import { BadArguments, Cancel, Retry, TaskCancelled, TimeLimitExceeded } from '../errors.js';
 import { decodeArgs, encodeResult, NotJson } from '../values/codec.js';
 import { captured } from './capture.js';
-import type { Executor, Hearer, Job, Lane, Why } from './engine/executor.js';
+import type { Executor, Failure, Hearer, Job, Lane, Why } from './engine/executor.js';
 import { explain, refused } from './explain.js';
 import type { Ready } from './functions.js';
 import { Task } from './task.js';
@@ -100,18 +100,18 @@ export class Local implements Executor {
     try {
       const args = decodeArgs(job.task.args);
       value = ready.check === undefined ? this.#call(ready, args, job, task) : this.#checked(ready, args, job, task);
+      if (isThenable(value)) {
+        value.then(
+          (result) => this.#close(job, result, ready),
+          (error) => this.#fail(job, error, ready),
+        );
+        return;
+      }
     } catch (error) {
       this.#fail(job, error, ready);
       return;
     }
-    if (!isThenable(value)) {
-      this.#close(job, value, ready);
-      return;
-    }
-    value.then(
-      (result) => this.#close(job, result, ready),
-      (error) => this.#fail(job, error, ready),
-    );
+    this.#close(job, value, ready);
   }
 
   #call(ready: Ready, args: unknown, job: Job, task: Task): unknown {
@@ -128,12 +128,9 @@ export class Local implements Executor {
   }
 
   #close(job: Job, value: unknown, ready: Ready): void {
-    if (value instanceof Retry || value instanceof Cancel) {
-      this.#fail(job, value, ready);
-      return;
-    }
     let json: string;
     try {
+      if (value instanceof Retry || value instanceof Cancel) throw value;
       json = encodeResult(value);
     } catch (error) {
       this.#fail(job, error, ready);
@@ -154,13 +151,19 @@ export class Local implements Executor {
   #fail(job: Job, error: unknown, ready: Ready | undefined): void {
     const active = this.#active.get(job);
     if (active === undefined) return;
-    const bad = badArgs(error);
-    const failure =
-      bad === undefined
-        ? explain(error, active.stopped, ready?.wantsRetry ?? (() => false), this.options)
-        : refused('bad-args', bad, this.options);
     this.#active.delete(job);
-    this.#hearer.failed(job, failure);
+    this.#hearer.failed(job, this.#failure(error, active.stopped, ready));
+  }
+
+  #failure(error: unknown, stopped: Why | undefined, ready: Ready | undefined): Failure {
+    try {
+      const bad = badArgs(error);
+      if (bad !== undefined) return refused('bad-args', bad, this.options);
+      return explain(error, stopped, ready?.wantsRetry ?? (() => false), this.options);
+    } catch {
+      // A proxy may throw again at any look.
+      return refused('exception', 'something was thrown that cannot be looked at', this.options);
+    }
   }
 
   /** A run has thrown where nobody catches it, so it has failed. False: it is over, and not to blame. */

@@ -217,3 +217,24 @@ test('a server that will not do is an error, and the worker has stopped', async 
   await worker.stop();
   await own.end();
 });
+
+test('what may not even be looked at fails its own task only', async () => {
+  const app = newApp(server);
+  const strange = new Proxy({}, { getPrototypeOf: () => assert.fail('looked at') });
+  await work(app, {
+    closed: () => new Proxy({}, { get: () => assert.fail('looked at') }),
+    returned: () => strange,
+    thrown: () => {
+      throw strange;
+    },
+    rejected: async () => {
+      throw strange;
+    },
+    add: ({ a }: { a: number }) => a,
+  });
+  for (const name of ['closed', 'returned', 'thrown', 'rejected']) {
+    const [bad, good] = [await app.enqueue(name), await app.enqueue('add', { a: 1 })];
+    await assert.rejects(bad.result({ timeout: 20 }), { code: /^(exception|result-not-json)$/ });
+    assert.equal(await good.result({ timeout: 20 }), 1);
+  }
+});
