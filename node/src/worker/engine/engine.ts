@@ -289,7 +289,10 @@ export class Engine {
 
   #keepHouse(): void {
     const stuck = this.#dispatcher.stuck();
-    if (stuck.length > 0) this.#settler.release(stuck.map(({ task }) => task));
+    if (stuck.length > 0) {
+      this.#settler.release(stuck.map(({ task }) => task));
+      this.#fetcher.rest();
+    }
     this.#pump();
     if (this.#dispatcher.outstanding > 0 && this.#session.silence() > SILENCE) {
       const { log } = this.parts;

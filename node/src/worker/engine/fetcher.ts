@@ -14,6 +14,7 @@ const WORTH_A_CALL = 32; // room below which a worker does not ask yet, unless s
 const IN_FLIGHT = 3;
 const PAUSE = 1000;
 const BAD_PAUSE = 5000;
+const REST = 100;
 
 /** What a fetcher asks and tells. */
 export interface Fetching {
@@ -62,6 +63,11 @@ export class Fetcher {
   lookAgain(): void {
     this.drained = false;
     this.look();
+  }
+
+  /** Leaves what was just given back to others for a moment: a claim right behind it would take it before they can. */
+  rest(): void {
+    this.#notBefore = Math.max(this.#notBefore, performance.now() + REST);
   }
 
   /** Claims if there is room and something may be there; waits while nothing is. */
