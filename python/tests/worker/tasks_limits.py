@@ -190,7 +190,8 @@ def daemonise(file: str) -> None:
         os.setsid()
         if os.fork() == 0:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            write_down(file, str(os.getpid()))
+            write_down(f"{file}.new", str(os.getpid()))
+            os.rename(f"{file}.new", file)  # it is there once its pid stands in it
             time.sleep(HELD_AT_MOST)
         os._exit(0)
     os.waitpid(middle, 0)

@@ -63,7 +63,7 @@ def test_a_run_that_sets_right_what_it_changed_keeps_its_process(stage, what):
 def test_a_process_that_a_run_leaves_behind_ends_with_it_and_its_own_goes_on(stage, tmp_path, daemon):
     file = tmp_path / "pid"
     pid = stage.value(stage.start("leaves_a_process", file=str(file), daemon=daemon))
-    left = int(until(file.read_text, 5, "the process has written who it is"))
+    left = int(file.read_text())
     assert not lives(left), "it had ended before the end of the run was told"
     assert stage.value(stage.start("pid")) == pid
     assert not [one for one in stage.worker.tree() if not lives(one)], "no zombie is left"
@@ -72,7 +72,7 @@ def test_a_process_that_a_run_leaves_behind_ends_with_it_and_its_own_goes_on(sta
 def test_what_is_below_a_process_that_dies_ends_too(stage, tmp_path):
     file = tmp_path / "pid"
     stage.failed(stage.start("dies_above_a_process", file=str(file)), "exited")
-    left = int(until(file.read_text, 5, "the process has written who it is"))
+    left = int(file.read_text())
     until(lambda: not lives(left), 5, "what was below has ended")
     assert stage.value(stage.start("echo", text=1)) == 1
 
