@@ -1,8 +1,11 @@
 """TLS with an authority made by the test: verified by default, with a certificate of the client where asked for."""
 
 import asyncio
+import gc
 import shutil
+import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import pytest
 
 from doshit import Doshit
 from doshit.errors import DoshitError
+from doshit.transport import AsyncFace
 from servers import engines, private_folder
 from transport.nodes import Node
 
@@ -77,6 +81,28 @@ def test_tasks_run_over_tls_with_a_certificate_of_the_client(secure, options, st
             return await (await app.aenqueue("add", {"a": 2, "b": 2})).aresult(timeout=25)
 
     assert asyncio.run(ask()) == 4
+
+
+def test_a_subscription_that_ends_amid_a_read_waits_for_the_goodbye_of_tls(secure, options):
+    """What an event loop leaves open when it ends stays so until the garbage collector comes by."""
+
+    async def end() -> None:
+        subscription = AsyncFace(f"rediss://{secure.host}/0?{options}").subscribe(["news"])
+        await subscription.open()
+        reader = asyncio.create_task(subscription.events(25))
+        await asyncio.sleep(0)
+        secure.process.send_signal(signal.SIGSTOP)
+        asyncio.get_running_loop().call_later(0.2, secure.process.send_signal, signal.SIGCONT)
+        reader.cancel()
+        with suppress(asyncio.CancelledError):
+            await reader
+        await subscription.close()
+
+    try:
+        asyncio.run(end())
+    finally:
+        secure.process.send_signal(signal.SIGCONT)
+    gc.collect()  # what was left open warns here, and a warning fails the test
 
 
 @pytest.mark.parametrize(

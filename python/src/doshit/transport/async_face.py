@@ -125,6 +125,21 @@ async def _find(route: Route) -> str:
     return await asyncio.to_thread(route.find) if route.asks else route.find()
 
 
+async def _subscribe(connection: Any, channels: set[str]) -> None:
+    await connection.send_command("SUBSCRIBE", *channels, check_health=False)
+    confirmed = 0
+    while confirmed < len(channels):
+        reply = await _read(connection, CONNECT_TIMEOUT)
+        if reply is None:
+            raise redis.exceptions.TimeoutError("no answer to SUBSCRIBE")
+        confirmed += reply[0] == b"subscribe"
+
+
+async def _read(connection: Any, seconds: float) -> Any:
+    # Told to, redis-py closes what was read amid without a wait; over TLS the end of the loop would then come first.
+    return await connection.read_response(timeout=seconds, disconnect_on_error=False)
+
+
 class AsyncSubscription:
     """Messages of some channels on a connection of its own. One task opens and reads; any may add and drop channels."""
 
@@ -142,19 +157,17 @@ class AsyncSubscription:
         connection = pool(await _find(self._route), redis.asyncio).make_connection()
         try:
             await connection.connect()
-            asked = tuple(self._channels)
-            await connection.send_command("SUBSCRIBE", *asked, check_health=False)
-            confirmed = 0
-            while confirmed < len(asked):
-                reply = await connection.read_response(timeout=CONNECT_TIMEOUT)
-                if reply is None:
-                    raise redis.exceptions.TimeoutError("no answer to SUBSCRIBE")
-                confirmed += reply[0] == b"subscribe"
+            asked: set[str] = set()
+            while fresh := self._channels - asked:  # some may be added meanwhile
+                await _subscribe(connection, fresh)
+                asked |= fresh
+            self._connection = connection
         except (redis.exceptions.RedisError, OSError) as error:
             self._route.follow(error)
-            await connection.disconnect()
             raise translate(error, self._route.url) from None
-        self._connection = connection
+        finally:
+            if self._connection is not connection:
+                await connection.disconnect()
 
     async def add(self, channel: str) -> None:
         """Asks for one more channel, now if this is open. `events` tells when its messages can be missed no more."""
@@ -181,7 +194,7 @@ class AsyncSubscription:
         try:
             if not self.is_open:
                 raise redis.exceptions.ConnectionError("not connected")
-            reply = await self._connection.read_response(timeout=seconds)
+            reply = await _read(self._connection, seconds)
         except (redis.exceptions.RedisError, OSError) as error:
             self._route.follow(error)
             await self.close()
