@@ -70,7 +70,7 @@ class NodeWorker(Worker):
             return False
 
     def is_whole(self, children: int) -> bool:
-        return bool(self.fork_servers())
+        return bool(self.fork_servers()) and len(self.children()) > children
 
 
 class IsolatedWorker(NodeWorker):

@@ -1,5 +1,11 @@
-/** Keeps so many processes that run one job at a time: born, worn, dead, born again. Gives them no jobs. */
+/**
+ * Keeps so many processes that run one job at a time: born, worn, dead, born again. Gives them no jobs.
+ *
+ * A Node.js process takes a tenth of a second of a CPU to start. So no more of them start at once than there are CPUs:
+ * all together, they would keep those from the worker and from the runs that share a process, for seconds.
+ */
 
+import { availableParallelism } from 'node:os';
 import type { Log } from '../engine/log.js';
 import type { Setup } from '../wire.js';
 import { Lone, type LoneEars } from './lone.js';
@@ -7,6 +13,7 @@ import { Lone, type LoneEars } from './lone.js';
 const TRIES = 3; // processes in a row that cannot start, until the worker gives up
 const PAUSE = 100; // ms until the next after one that could not; twice as long each time
 const PAUSE_MOST = 5000; // ms
+const BIRTH = 1000; // ms; one that takes longer to start waits for something, and not for a CPU
 const RUNS_MOST = 2 ** 30; // jobs of one process, whose gate counts them in 32 bits
 
 /** size: how many processes; recycleRuns: jobs after which one is replaced; undefined: never. */
@@ -23,6 +30,7 @@ export class Nursery {
   #isStopping = false;
   #failed = 0;
   #pause: NodeJS.Timeout | undefined;
+  #births: NodeJS.Timeout | undefined;
 
   /** onGivenUp: hears that no process can be started, and why. */
   constructor(
@@ -49,13 +57,31 @@ export class Nursery {
     if (!this.#isOpen || this.#isStopping || this.#pause !== undefined) return;
     let staying = 0;
     for (const { isLeaving } of this.lones) if (!isLeaving) staying += 1;
-    for (; staying < this.options.size; staying++) this.lones.add(new Lone(this.setup, this.ears));
+    const missing = this.options.size - staying;
+    const births = Math.min(missing, Math.max(0, availableParallelism() - this.#starting));
+    for (let n = 0; n < births; n++) this.lones.add(new Lone(this.setup, this.ears));
+    if (missing > births) this.#fillLater();
+  }
+
+  get #starting(): number {
+    const young = performance.now() - BIRTH;
+    let starting = 0;
+    for (const { isReady, progressAt } of this.lones) if (!isReady && progressAt > young) starting += 1;
+    return starting;
+  }
+
+  #fillLater(): void {
+    this.#births ??= setTimeout(() => {
+      this.#births = undefined;
+      this.#fill();
+    }, BIRTH).unref();
   }
 
   /** One can be given jobs. */
   greeted(lone: Lone): void {
     lone.isReady = true;
     this.#failed = 0;
+    this.#fill();
   }
 
   /** Lets go of one that is worn, once it has nothing to run; another is born at once. */
@@ -94,6 +120,7 @@ export class Nursery {
   async stop(): Promise<void> {
     this.#isStopping = true;
     clearTimeout(this.#pause);
+    clearTimeout(this.#births);
     for (const lone of this.lones) {
       if (lone.runs.size > 0) lone.kill();
       else void lone.close();
