@@ -184,7 +184,7 @@ def test_a_cut_off_ends_what_was_submitted_before_it_and_nothing_later(stage, ga
     holds = [held(stage, gate, runs=n) for n in (1, 2)]
     other = tmp_path / "other"
     other.touch()
-    # So that none is claimed before the cut-off: while a wait stands, the server claims for a worker that is stopped too.
+    # So that none is claimed before the cut-off: while a wait stands, the server claims for a stopped worker too.
     until(lambda: not stage.client.info("clients")["blocked_clients"], what="no wait of the full worker stands")
     stage.worker.signal(signal.SIGSTOP)
     before = [stage.start("hold", {"pending-created": now()}, gate=str(other)) for _ in range(5)]
