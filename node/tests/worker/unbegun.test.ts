@@ -47,7 +47,7 @@ async function serve(app: Client, executor: Executor): Promise<Engine> {
 test('a run that was cancelled before its process had begun it ends as cancelled', async () => {
   const app = newApp(server);
   const executor = new Slow(2);
-  await serve(app, executor);
+  const engine = await serve(app, executor);
   const handle = await app.enqueue('f');
   await until(() => executor.started.length > 0, { what: 'the job is given to the executor' });
   assert.equal(await handle.cancel(), 'asked');
@@ -58,6 +58,7 @@ test('a run that was cancelled before its process had begun it ends as cancelled
     (error) => error instanceof TaskFailed && error.code === 'cancelled',
   );
   assert.equal(executor.started.length, 1);
+  await engine.stop(0);
 });
 
 test('what waits behind a long run goes to a worker that is free, though the one that has it also has a free slot', async () => {

@@ -39,15 +39,19 @@ class NodeWorker(Worker):
 
     TARGET = HERE / "tasks.mjs"
     memory_more = 64 << 20  # V8 collects late
-    isolated_most = 16  # each takes a quarter of a second of a CPU to start, and few of its runs need one
 
     @classmethod
     def words(cls, target: str, url: str, prefix: str, queues: Sequence[str], children: int, **more: Any) -> list[str]:
         """Whatever the Python target is: tasks.mjs has the functions of all."""
         words = ["node", str(COMMAND), "worker", str(cls.TARGET), "--redis", url, "--prefix", prefix]
-        words += ["-c", str(children), "--isolated", str(min(children, cls.isolated_most))]
+        words += ["-c", str(children), "--isolated", str(cls.isolated(children))]
         words += [word for queue in queues for word in ("-q", queue)]
         return words + [word for name, value in more.items() for word in cls._option(name, value)]
+
+    @classmethod
+    def isolated(cls, children: int) -> int:
+        """Processes of their own: each takes a quarter of a second of a CPU to start, and few runs need one."""
+        return min(children, 16)
 
     @staticmethod
     def _option(name: str, value: Any) -> list[str]:
@@ -71,14 +75,17 @@ class NodeWorker(Worker):
             return False
 
     def is_whole(self, children: int) -> bool:
-        return bool(self.fork_servers()) and len(self.children()) > min(children, self.isolated_most)
+        return bool(self.fork_servers()) and len(self.children()) > self.isolated(children)
 
 
 class IsolatedWorker(NodeWorker):
     """The same, with a process of its own for each run."""
 
     TARGET = HERE / "tasks_isolated.mjs"
-    isolated_most = 1000
+
+    @classmethod
+    def isolated(cls, children: int) -> int:
+        return children
 
     def children(self) -> list[int]:
         return [pid for pid in super().children() if self._is_heard(pid)]

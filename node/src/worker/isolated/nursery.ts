@@ -30,7 +30,7 @@ export class Nursery {
   #isStopping = false;
   #failed = 0;
   #pause: NodeJS.Timeout | undefined;
-  #births: NodeJS.Timeout | undefined;
+  #later: NodeJS.Timeout | undefined;
 
   /** onGivenUp: hears that no process can be started, and why. */
   constructor(
@@ -71,8 +71,8 @@ export class Nursery {
   }
 
   #fillLater(): void {
-    this.#births ??= setTimeout(() => {
-      this.#births = undefined;
+    this.#later ??= setTimeout(() => {
+      this.#later = undefined;
       this.#fill();
     }, BIRTH).unref();
   }
@@ -120,7 +120,7 @@ export class Nursery {
   async stop(): Promise<void> {
     this.#isStopping = true;
     clearTimeout(this.#pause);
-    clearTimeout(this.#births);
+    clearTimeout(this.#later);
     for (const lone of this.lones) {
       if (lone.runs.size > 0) lone.kill();
       else void lone.close();

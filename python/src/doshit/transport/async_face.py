@@ -199,6 +199,9 @@ class AsyncSubscription:
             self._route.follow(error)
             await self.close()
             raise translate(error, self._route.url) from None
+        except asyncio.CancelledError:
+            await self.close()  # who ends the loop without a close() leaves nothing open either
+            raise
         return [] if reply is None else [tuple(reply)]
 
     async def close(self) -> None:
