@@ -19,7 +19,7 @@ const OURS = process.argv.includes('--isolated') ? 'isolated' : 'doshit';
 const TARGET = OURS === 'isolated' ? 1.0 : 1.5;
 const NAMES = [OURS, ...RIVALS];
 const TOTAL = quick ? 20_000 : 100_000;
-const ROUNDS = quick ? 3 : 5;
+const ROUNDS = quick ? 3 : 9;
 const CHUNK = 5_000;
 
 const FILLS = {
