@@ -1,6 +1,7 @@
 """The fixtures that every test may ask for: a server, its URL, a fresh prefix. Holds no fixture of one suite only."""
 
 import os
+import signal
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -47,6 +48,13 @@ def _chosen(config: pytest.Config) -> list[Engine]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "each_server" in metafunc.fixturenames:
         metafunc.parametrize("each_server", _chosen(metafunc.config), indirect=True, ids=str, scope="session")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _hear_ctrl_c() -> None:
+    """A shell starts what goes to the background deaf to Ctrl-C, and the programs of tests would inherit that."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
