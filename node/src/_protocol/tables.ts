@@ -761,7 +761,7 @@ export const KEYS = {
       "pattern": "{app}:stop:{worker}",
       "type": "set",
       "part": "addition",
-      "description": "Claims whose runs this worker is asked to end; its beat empties the set. Gone after a minute."
+      "description": "Claims whose runs this worker is asked to end; its beat takes out what it holds no more. Gone after a minute."
     },
     {
       "name": "cancel",

@@ -14,6 +14,7 @@ class Line(Proxy):
     late: seconds that every reply takes longer.
     loses_claims: settable at any time: of what a worker writes when it begins to wait, only the BLMOVE arrives and the
         claim behind it does not. lost_claims: how many did not.
+    loses: settable at any time: the next reply that holds these bytes is lost with its connection, and this is empty again.
     """
 
     def __init__(self, upstream: str, *, late: float = 0.0, **faults: Any) -> None:
@@ -21,6 +22,7 @@ class Line(Proxy):
         self._late = late
         self.loses_claims = False
         self.lost_claims = 0
+        self.loses = b""
 
     def moves_to(self, url: str) -> None:
         """Leads to another server, as a load balancer or a DNS name does: open connections end, new ones go there."""
@@ -43,6 +45,12 @@ class Line(Proxy):
         is_lost = self.loses_claims and is_behind and name in SCRIPT_CALLS
         self.lost_claims += is_lost
         return not is_lost
+
+    def _is_dropped(self, connection: Connection, reply: bytes) -> bool:
+        if not self.loses or self.loses not in reply:
+            return super()._is_dropped(connection, reply)
+        self.loses = b""
+        return True
 
     def _send(self, client: socket.socket, reply: bytes) -> None:
         time.sleep(self._late)

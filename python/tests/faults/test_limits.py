@@ -261,6 +261,19 @@ def test_row_27_a_running_task_is_cancelled_even_if_it_hears_nothing(scene, how)
     assert worker.process.poll() is None
 
 
+@kinds(*EACH, quick=[NODE])
+def test_row_27_a_stop_whose_answer_is_lost_is_answered_again(scene, start_line, redis_url):
+    line = start_line(redis_url)
+    scene.worker(children=1, url=line.url)
+    (id,) = scene.submit(1, seconds=60.0)
+    scene.ledger.await_begun([id])
+    line.loses = scene.world.task(id)["claim"].encode()
+    scene.app.handle(id).cancel()
+    until(lambda: not line.loses, 5, "a beat's answer with the stop was lost")
+    assert is_cancelled(scene, id, 5)
+    scene.check()
+
+
 def test_row_27_a_finished_and_an_unknown_task_are_left_as_they_are(scene):
     scene.worker(children=1)
     (id,) = scene.submit(1)

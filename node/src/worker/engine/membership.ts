@@ -115,10 +115,7 @@ export class Membership {
       this.hooks.onSealed();
       return;
     }
-    if (beat.stops.length > 0) {
-      this.hooks.onStops(beat.stops);
-      this.beatNow(); // there may be more than one call answers
-    }
+    if (beat.stops.length > 0) this.hooks.onStops(beat.stops);
     this.hooks.onHeld(beat.held);
   }
 

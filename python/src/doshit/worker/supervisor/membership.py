@@ -116,7 +116,6 @@ class Membership:
         else:
             if reply.stops:
                 self.on_stops(reply.stops)
-                self.beat_now()  # there may be more than one call answers
             self.on_held(reply.held)
 
     def leave(self) -> None:
