@@ -1,6 +1,6 @@
 /** One application: its settings, and how tasks are enqueued. Connects when first needed; runs nothing. */
 
-import { BadArguments, IdConflict } from '../errors.js';
+import { BadArguments, ConfigurationError, IdConflict } from '../errors.js';
 import type { RedisSource } from '../transport/index.js';
 import { encodeArgs } from '../values/codec.js';
 import { Keys } from '../values/keys.js';
@@ -45,7 +45,11 @@ export class Client<F extends object = AnyFunctions> {
   readonly #checks: boolean;
   #side: Side | undefined;
 
-  constructor({ redis, prefix, queue, check = true }: ClientOptions = {}) {
+  constructor(options: ClientOptions = {}) {
+    if (typeof options !== 'object' || options === null) {
+      throw new ConfigurationError(`new Doshit(${String(options)}): give an object, such as { redis: 'redis://...' }`);
+    }
+    const { redis, prefix, queue, check = true } = options;
     const { DOSHIT_REDIS, REDIS_URL, DOSHIT_APP_PREFIX, DOSHIT_QUEUE } = process.env;
     this.redis = redis ?? (DOSHIT_REDIS || REDIS_URL || 'redis://localhost:6379/0');
     this.keys = new Keys(prefix ?? (DOSHIT_APP_PREFIX || 'doshit'));
@@ -100,6 +104,7 @@ export class Client<F extends object = AnyFunctions> {
     { signal }: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<Handle<R>[]> {
     const listed = [...jobs];
+    for (const [at, job] of listed.entries()) checkReady(job, at);
     signal?.throwIfAborted();
     const checking = this.#checks ? this.side.catalog.checkAll(listed) : undefined;
     if (checking !== undefined) await this.side.within(checking, signal);
@@ -180,4 +185,9 @@ export class Client<F extends object = AnyFunctions> {
     if (first !== undefined) throw first;
     return handles as Handle<R>[];
   }
+}
+
+function checkReady(job: Job, at: number): void {
+  if (typeof job?.function === 'string' && typeof job.args === 'string' && Array.isArray(job.fields)) return;
+  throw new BadArguments(`enqueueMany, place ${at}: this is no job; make each with doshit.job(name, args)`);
 }

@@ -1,6 +1,6 @@
 /** Reads the end of a task off its hash, and says how long a waiter goes on. Sends nothing, reads no clock. */
 
-import { type ServerUnavailable, TaskFailed, TaskVanished, WaitTimeout } from '../errors.js';
+import { ConfigurationError, type ServerUnavailable, TaskFailed, TaskVanished, WaitTimeout } from '../errors.js';
 import { backoff } from '../values/backoff.js';
 import { type DecodeOptions, decodeValue } from '../values/codec.js';
 
@@ -38,7 +38,10 @@ export class Wait {
     private known: boolean,
     private readonly timeout: number | undefined,
     private readonly started: number,
-  ) {}
+  ) {
+    if (timeout === undefined || (typeof timeout === 'number' && !Number.isNaN(timeout))) return;
+    throw new ConfigurationError(`timeout: ${String(timeout)} is no number of seconds; leave it out to wait for ever`);
+  }
 
   /** The result in the message of its end. Throws BadValue. */
   take(told: Buffer): unknown {

@@ -56,18 +56,20 @@ const PLAIN: Spelled = { queue: undefined, id: undefined, delay: '', fields: [] 
 /** Checks and spells options, by the clock of this machine. Throws ConfigurationError, naming the option. */
 export function spell(given: EnqueueOptions | undefined): Spelled {
   if (given === undefined) return PLAIN;
+  if (typeof given !== 'object' || given === null)
+    throw new ConfigurationError(`options: ${String(given)} is no object`);
   const now = new Date();
   const fields: string[] = [];
   let delay = '';
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined) continue;
-    const how = FIELDS[name];
+    const how = Object.hasOwn(FIELDS, name) ? FIELDS[name] : undefined;
     if (how !== undefined)
       fields.push(
         how.field,
         spelled(name, () => how.spell(value, now)),
       );
-    else if (name in PLACES) delay = spelled(name, () => PLACES[name]!(value, now)) || delay;
+    else if (Object.hasOwn(PLACES, name)) delay = spelled(name, () => PLACES[name]!(value, now)) || delay;
     else if (!OTHERS.has(name)) throw new ConfigurationError(`option '${name}': there is no such option; ${listed()}`);
   }
   refuseTwoPlaces(given);

@@ -39,6 +39,7 @@ export class Sleeper {
   async during<T>(work: Promise<T>, seconds: number): Promise<T | undefined> {
     let outcome: T | undefined;
     let failure: { readonly error: unknown } | undefined;
+    if (this.#stopped !== undefined) work.catch(() => {}); // nobody hears what comes of it
     await this.#until(seconds, (settle) =>
       work.then(
         (value) => {

@@ -90,8 +90,10 @@ class Judge {
       if (!Object.hasOwn(value, String(name))) return { path: `${path}.${name}`, reason: 'it is missing' };
     }
     const known = isObject(schema.properties) ? schema.properties : {};
+    // A pattern that is passed over may be the one that allows a member.
+    const others = schema.patternProperties === undefined ? schema.additionalProperties : undefined;
     for (const [name, part] of Object.entries(value)) {
-      const one = Object.hasOwn(known, name) ? known[name] : schema.additionalProperties;
+      const one = Object.hasOwn(known, name) ? known[name] : others;
       const fault = this.judge(one, part, `${path}.${name}`, depth + 1);
       if (fault !== undefined) return fault;
     }
@@ -122,7 +124,7 @@ function mismatch(types: readonly unknown[], value: unknown, path: string): Faul
 
 function wrongValue(schema: Schema, value: unknown, path: string): Fault | undefined {
   const allowed = 'const' in schema ? [schema.const] : schema.enum;
-  if (Array.isArray(allowed) && !allowed.some((one) => isDeepStrictEqual(one, value))) {
+  if (Array.isArray(allowed) && !allowed.some((one) => one === value || isDeepStrictEqual(one, value))) {
     return { path, reason: `expected ${allowed.length > 1 ? 'one of ' : ''}${JSON.stringify(allowed).slice(1, -1)}` };
   }
   if (typeof value === 'number') return outOfRange(schema, value, path);

@@ -92,12 +92,22 @@ test('an option that cannot be names itself', async () => {
     [{ username: '\ud800' }, /option 'username': a lone surrogate/],
     [{ expires: new Date(Number.NaN) }, /option 'expires'/],
     [{ timelimit: 1 }, /option 'timelimit': there is no such option; options are queue/],
+    [{ constructor: 1 }, /option 'constructor': there is no such option/],
+    [null as unknown as object, /options: null is no object/],
   ];
   for (const [options, says] of bad) {
     await assert.rejects(app.enqueue('add', {}, options), (error: Error) => {
       return error instanceof ConfigurationError && says.test(error.message);
     });
   }
+});
+
+test('what is no job names its place, and nothing is submitted', async () => {
+  const job = app.job('add', {}, { queue: 'nobody' });
+  await assert.rejects(app.enqueueMany([job, {} as typeof job]), (error: Error) => {
+    return error instanceof BadArguments && /place 1: this is no job/.test(error.message);
+  });
+  assert.equal(await plain.exists(keys.pending('nobody')), 0);
 });
 
 test('the same id twice is one task, and for other arguments a conflict that changes nothing', async () => {

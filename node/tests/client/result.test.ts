@@ -5,7 +5,14 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { after, test } from 'node:test';
 import { Client, type Handle } from '../../src/client/index.js';
-import { BadValue, ServerUnavailable, TaskFailed, TaskVanished, WaitTimeout } from '../../src/errors.js';
+import {
+  BadValue,
+  ConfigurationError,
+  ServerUnavailable,
+  TaskFailed,
+  TaskVanished,
+  WaitTimeout,
+} from '../../src/errors.js';
 import { Breaker } from '../helpers/breaker.js';
 import { Server, startServer } from '../helpers/server.js';
 import { until } from '../helpers/until.js';
@@ -25,6 +32,16 @@ async function subscribers(channel: string): Promise<number> {
   const [, count] = (await plain.call('PUBSUB', 'NUMSUB', channel)) as [string, number];
   return Number(count);
 }
+
+test('a timeout that is no number is refused', async () => {
+  const { app } = stage();
+  const handle = await app.enqueue('any');
+  for (const timeout of [Number.NaN, 'soon' as unknown as number]) {
+    await assert.rejects(handle.result({ timeout }), (error: Error) => {
+      return error instanceof ConfigurationError && /timeout: (NaN|soon) is no number of seconds/.test(error.message);
+    });
+  }
+});
 
 test('every JSON value comes back as itself', async () => {
   const { app, ender } = stage();

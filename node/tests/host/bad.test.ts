@@ -15,7 +15,7 @@ const server = await startServer();
 // Each is served twice: by its name in the shared process, and as `alone ...` in one of its own.
 const SOURCE = `
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 const bad = {
   text: () => { throw 'a text'; },
@@ -24,6 +24,7 @@ const bad = {
   loop: () => { for (;;); },
   leave: async () => { await sleep(1); process.exit(0); },
   hog: () => { const kept = []; for (;;) kept.push({ n: kept.length, s: [kept.length] }); },
+  shut: () => closeSync(3), // the line on which its process tells of runs
   die: () => { process.kill(process.pid, 'SIGKILL'); for (;;); },
   daemon: () => {
     const child = spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' });
@@ -71,6 +72,7 @@ const BAD = [
   ['leave', 'exited', /process\.exit\(0\)/, {}],
   ['hog', 'exited', /SIGABRT.*heap out of memory/, {}],
   ['die', 'exited', /SIGKILL/, {}],
+  ['shut', 'exited', /SIGKILL/, {}],
 ] as const;
 
 for (const [name, code, reason, options] of BAD) {

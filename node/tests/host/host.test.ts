@@ -167,4 +167,5 @@ test('a stop lets runs end, and a second signal hands them back at once', async 
   worker.process.kill('SIGTERM');
   assert.equal(await worker.exited, 0, worker.said);
   assert.equal(await handle.state(), 'pending');
+  assert.doesNotMatch(worker.said, /error/);
 });

@@ -14,7 +14,7 @@ class Line(Proxy):
     late: seconds that every reply takes longer.
     loses_claims: settable at any time: of what a worker writes when it begins to wait, only the BLMOVE arrives and the
         claim behind it does not. lost_claims: how many did not.
-    loses: settable at any time: the next reply that holds these bytes is lost with its connection, and this is empty again.
+    loses: settable at any time: the next reply that holds these bytes is lost with its connection, which empties this.
     """
 
     def __init__(self, upstream: str, *, late: float = 0.0, **faults: Any) -> None:

@@ -31,6 +31,7 @@ export class Host implements Executor {
   #isReady = false;
   #culprit: Culprit | undefined;
   #isJudging = false;
+  #isFalling = false; // it was killed and has not ended yet
   #bornAt = 0;
   #fallen = 0;
   #isStopping = false;
@@ -55,7 +56,9 @@ export class Host implements Executor {
   }
 
   free(lane: Lane): number {
-    return lane === 'shared' && this.#isReady && !this.#isJudging ? this.setup.slots - this.#jobs.size : 0;
+    return lane === 'shared' && this.#isReady && !this.#isJudging && !this.#isFalling
+      ? this.setup.slots - this.#jobs.size
+      : 0;
   }
 
   begin(hearer: Hearer): void {
@@ -104,7 +107,7 @@ export class Host implements Executor {
     if (this.#jobs.size === 0) return;
     this.#jobs.clear();
     this.#child?.kill();
-    this.#isReady = false;
+    this.#isFalling = true;
   }
 
   async stop(): Promise<void> {
@@ -149,6 +152,7 @@ export class Host implements Executor {
     this.#child = undefined;
     this.#isReady = false;
     this.#isJudging = false;
+    this.#isFalling = false;
     const isBlamed = this.#tellFall(how);
     if (this.#isStopping) return;
     const cause = this.#broken?.text ?? how;

@@ -57,7 +57,8 @@ def _parameters(form: Form) -> Iterator[str]:
             yield f"{name}{word} = {as_json(form.entry.defaults[name])}"
         else:
             yield f"{name}{word}" if isinstance(required, list) and name in required else f"{name}{word}?"
-    if form.entry.parameters.get("additionalProperties") is not False:
+    parameters = form.entry.parameters
+    if "patternProperties" in parameters or parameters.get("additionalProperties") is not False:
         yield "..."
 
 

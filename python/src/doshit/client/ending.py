@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from doshit.errors import ServerUnavailable, TaskFailed, TaskVanished, WaitTimeout
+from doshit.errors import ConfigurationError, ServerUnavailable, TaskFailed, TaskVanished, WaitTimeout
 from doshit.values.backoff import backoff
 from doshit.values.codec import decode_value, decode_value_as
 
@@ -45,6 +45,8 @@ class Wait:
     __slots__ = ("_away_since", "_blips", "_kind", "_known", "_looks", "_started", "_timeout", "id")
 
     def __init__(self, id: str, kind: Any, known: bool, timeout: float | None, now: float) -> None:
+        if timeout is not None and not (isinstance(timeout, int | float) and timeout == timeout):
+            raise ConfigurationError(f"timeout: {timeout!r} is no number of seconds; leave it out to wait for ever")
         self.id, self._kind, self._known = id, kind, known
         self._timeout, self._started = timeout, now
         self._away_since: float | None = None

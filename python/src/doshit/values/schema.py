@@ -86,7 +86,9 @@ class _Judge:
         for name in _list_of(schema.get("required")):
             if name not in value:
                 return Fault(f"{path}.{name}", "it is missing")
-        known, others = schema.get("properties"), schema.get("additionalProperties")
+        known = schema.get("properties")
+        # A pattern that is passed over may be the one that allows a member.
+        others = None if "patternProperties" in schema else schema.get("additionalProperties")
         known = known if isinstance(known, dict) else {}
         return self._parts(((f".{name}", known.get(name, others), part) for name, part in value.items()), path, depth)
 
