@@ -166,6 +166,16 @@ def test_types_come_from_live_workers_and_the_most_spoken_form_wins(doshit, plai
     assert "disagree on f" in done.stderr
 
 
+def test_members_that_a_pattern_allows_may_be_given(doshit, plain, prefix, tmp_path):
+    parameters = {"type": "object", "patternProperties": {"^x": {"type": "number"}}, "additionalProperties": False}
+    plain.hset(f"{prefix}:catalog:c", "f", json.dumps({"parameters": parameters}))
+    plain.hset(f"{prefix}:worker:w", "catalog", "c")
+    plain.zadd(f"{prefix}:workers", {"w": int((time.time() + 60) * 1000)})
+    doshit("types", "--ts", str(tmp_path / "f.d.ts"))
+    assert "never" not in (tmp_path / "f.d.ts").read_text().partition('"f":')[2].partition("returns")[0]
+    assert "  ...  " in doshit("functions").stdout
+
+
 def test_a_file_of_somebody_else_is_left_alone(doshit, tasks, tmp_path):
     out = tmp_path / "mine.py"
     out.write_text("x = 1\n")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from doshit import TaskVanished, WaitTimeout
+from doshit import ConfigurationError, TaskVanished, WaitTimeout
 from doshit.client import ending
 from doshit.client.ending import END_FIELDS, PENDING, Wait
 from doshit.errors import ServerUnavailable
@@ -25,6 +25,12 @@ def test_a_waiter_looks_again_every_two_seconds_and_never_past_its_timeout():
     with pytest.raises(WaitTimeout):
         wait.pause(105)
     assert Wait("x", None, True, None, now=100).pause(1e9) == 2
+
+
+@pytest.mark.parametrize("timeout", [float("nan"), "soon"])
+def test_a_timeout_that_is_no_number_is_refused(timeout):
+    with pytest.raises(ConfigurationError, match="timeout: .* is no number of seconds"):
+        Wait("x", None, True, timeout, now=100)
 
 
 def test_an_id_never_seen_is_given_five_seconds():
