@@ -29,7 +29,7 @@ def test_a_waiter_looks_again_every_two_seconds_and_never_past_its_timeout():
 
 @pytest.mark.parametrize("timeout", [float("nan"), "soon"])
 def test_a_timeout_that_is_no_number_is_refused(timeout):
-    with pytest.raises(ConfigurationError, match="timeout: .* is no number of seconds"):
+    with pytest.raises(ConfigurationError, match=r"timeout: .* is no number of seconds"):
         Wait("x", None, True, timeout, now=100)
 
 
