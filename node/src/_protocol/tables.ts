@@ -932,9 +932,9 @@ export const LIMITS = {
     {
       "script": "beat",
       "name": "STOPS",
-      "value": 100,
+      "value": 1000,
       "unit": "entries",
-      "description": "How many claims to end one beat answers."
+      "description": "How many claims to end one beat looks at."
     },
     {
       "script": "cancel",
