@@ -97,7 +97,8 @@ export class Client<F extends object = AnyFunctions> {
    *
    * An id conflict stops nothing: all others are submitted, then IdConflict is thrown for the first, and its `handles`
    * has the handle of every job that was submitted, undefined for one that was not. After any other ServerError, or
-   * when `signal` aborts, some may have been submitted: those with ids of your own may simply be sent again.
+   * when `signal` aborts, some may have been submitted: those with ids of your own may simply be sent again. Throws
+   * BadArguments for what is no job; nothing was submitted then.
    */
   async enqueueMany<R>(
     jobs: Iterable<ReadyJob<R>>,

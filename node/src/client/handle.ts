@@ -36,7 +36,7 @@ export class Handle<out R = unknown> {
    * `timeout`: seconds, 0 for a single look, absent to wait for ever; `bigint`: integers past 2^53 - 1 become BigInts
    * and are no error. Throws TaskFailed; WaitTimeout; TaskVanished, for an id that nobody has seen yet after 5 s;
    * BadValue when what its worker wrote cannot be read; ServerUnavailable when Redis stays away for 60 s of a wait
-   * without timeout; and the reason of `signal`.
+   * without timeout; ConfigurationError for a timeout that is no number; and the reason of `signal`.
    */
   async result(options: WaitOptions = {}): Promise<R> {
     return (await this.#app.side.wait(this.id, this.#known, this.#heard, options)) as R;

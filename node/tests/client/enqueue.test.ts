@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, test } from 'node:test';
+import { Client } from '../../src/client/index.js';
 import { BadArguments, ConfigurationError, IdConflict, NotPermitted, ServerError } from '../../src/errors.js';
 import { textOf } from '../../src/values/text.js';
 import { Breaker } from '../helpers/breaker.js';
@@ -100,6 +101,10 @@ test('an option that cannot be names itself', async () => {
       return error instanceof ConfigurationError && says.test(error.message);
     });
   }
+});
+
+test('settings that are no object are refused', () => {
+  for (const settings of [5, null]) assert.throws(() => new Client(settings as never), ConfigurationError);
 });
 
 test('what is no job names its place, and nothing is submitted', async () => {

@@ -5,6 +5,7 @@ import { getEventListeners, once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { Sleeper } from '../../src/client/sleeper.js';
 import { Doshit, type Handler } from '../../src/index.js';
 import { Breaker } from '../helpers/breaker.js';
 import { newPrefix, startServer } from '../helpers/server.js';
@@ -19,6 +20,12 @@ function newApp(redis = server.url): Doshit {
 }
 
 const listeners = (signal: AbortSignal): number => getEventListeners(signal, 'abort').length;
+
+test('work that is handed to a sleeper that was stopped before may fail unheard', async () => {
+  const sleeper = new Sleeper(new Set());
+  sleeper.stop(new Error('closed'));
+  await assert.rejects(sleeper.during(Promise.reject(new Error('late')), 1), /closed/);
+});
 
 test('what waited under a signal and is over listens to it no more', async () => {
   const app = newApp();

@@ -11,6 +11,7 @@ from doshit.cli.look import raw
 from doshit.cli.served import Form, differing, forms
 from doshit.cli.text import as_json, clipped, one_line, table
 from doshit.transport import SyncFace
+from doshit.values.schema import others_of
 
 DOC = 60
 """Characters of a doc that stand in a line of the table; --json has all of it."""
@@ -57,8 +58,7 @@ def _parameters(form: Form) -> Iterator[str]:
             yield f"{name}{word} = {as_json(form.entry.defaults[name])}"
         else:
             yield f"{name}{word}" if isinstance(required, list) and name in required else f"{name}{word}?"
-    parameters = form.entry.parameters
-    if "patternProperties" in parameters or parameters.get("additionalProperties") is not False:
+    if others_of(form.entry.parameters) is not False:
         yield "..."
 
 

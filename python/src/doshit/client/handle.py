@@ -32,7 +32,8 @@ class Handle(Generic[R_co]):
 
         timeout: seconds, 0 for a single look, None to wait for ever. A lost connection is mended meanwhile.
         Raises TaskFailed; WaitTimeout; TaskVanished, for an id that nobody has seen yet after 5 s; BadValue when what
-        its worker wrote does not fit; ServerUnavailable when Redis stays away for 60 s of a wait without timeout.
+        its worker wrote does not fit; ServerUnavailable when Redis stays away for 60 s of a wait without timeout;
+        ConfigurationError for a timeout that is no number.
         """
         value: R_co = self._app._sync_side().wait(self.id, self._kind, self._known, timeout, self._heard)
         return value

@@ -86,9 +86,7 @@ class _Judge:
         for name in _list_of(schema.get("required")):
             if name not in value:
                 return Fault(f"{path}.{name}", "it is missing")
-        known = schema.get("properties")
-        # A pattern that is passed over may be the one that allows a member.
-        others = None if "patternProperties" in schema else schema.get("additionalProperties")
+        known, others = schema.get("properties"), others_of(schema)
         known = known if isinstance(known, dict) else {}
         return self._parts(((f".{name}", known.get(name, others), part) for name, part in value.items()), path, depth)
 
@@ -97,6 +95,11 @@ class _Judge:
             if fault := self.judge(schema, part, path + step, depth + 1):
                 return fault
         return None
+
+
+def others_of(schema: Mapping[str, Any]) -> object:
+    """The schema of members without a name of their own; None where a pattern, which is passed over, may allow them."""
+    return None if "patternProperties" in schema else schema.get("additionalProperties")
 
 
 def resolved(root: object, reference: str) -> object:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from doshit.values.catalog import Entry
-from doshit.values.schema import resolved
+from doshit.values.schema import others_of, resolved
 
 DOC = 4000
 """Characters of a doc that are kept in the source that is written."""
@@ -132,7 +132,7 @@ class _Reader:
     def function(self) -> Function:
         made, parameters = self._function, self._entry.parameters
         made.fields = self._fields(parameters, parameters, pascal(made.name), 0)
-        made.is_open = _others(parameters) is not False
+        made.is_open = others_of(parameters) is not False
         returns = self._entry.returns
         made.returns = self._shape(returns, returns, f"{pascal(made.name)}Result", 0)
         return made
@@ -169,7 +169,7 @@ class _Reader:
     def _object(self, root: Any, schema: Mapping[str, Any], name: str, depth: int) -> Shape:
         if isinstance(schema.get("properties"), Mapping):
             return Named(self._define(root, schema, free_name(name, self._taken), depth))
-        return MapOf(self._shape(root, _others(schema), name, depth + 1))
+        return MapOf(self._shape(root, others_of(schema), name, depth + 1))
 
     def _define(self, root: Any, schema: Mapping[str, Any], name: str, depth: int) -> str:
         self._function.objects[name] = []  # it has its place before what it holds
@@ -202,11 +202,6 @@ class _Reader:
         shape = self._shape(root, target, name, depth + 1)
         self._open.discard(key)
         return shape
-
-
-def _others(schema: Mapping[str, Any]) -> Any:
-    """What members without a name of their own are; a pattern may allow any."""
-    return None if "patternProperties" in schema else schema.get("additionalProperties")
 
 
 def one_of(parts: Iterable[Shape]) -> Shape:
