@@ -1,6 +1,7 @@
 """Cancel: whatever state a task is in when somebody asks, it ends as cancelled or had ended, and no other is hit."""
 
 import signal
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -33,10 +34,6 @@ def held(stage, gate, function="hold", fields=None, runs=1):
     id = stage.start(function, fields, gate=str(gate))
     until(lambda: len(begun(gate)) >= runs, what=f"{function} has begun")
     return id
-
-
-def now():
-    return format_timestamp(datetime.now(UTC) + timedelta(microseconds=1))
 
 
 def test_a_running_task_is_cancelled_by_one_plain_command(stage, gate):
@@ -179,25 +176,27 @@ def test_a_task_whose_worker_dies_before_it_hears_of_the_cancel_never_runs_again
         assert len(begun(gate)) == 1
 
 
+@pytest.mark.parametrize("slots_taken", [0, 2])
 @pytest.mark.parametrize("field", ["queue:default", "function:hold"])
-def test_a_cut_off_ends_what_was_submitted_before_it_and_nothing_later(stage, gate, tmp_path, field):
-    holds = [held(stage, gate, runs=n) for n in (1, 2)]
+def test_a_cut_off_ends_what_was_submitted_before_it_and_nothing_later(stage, gate, tmp_path, field, slots_taken):
+    holds = [held(stage, gate, runs=n + 1) for n in range(slots_taken)]
     other = tmp_path / "other"
     other.touch()
-    # So that none is claimed before the cut-off: while a wait stands, the server claims for a stopped worker too.
-    until(lambda: not stage.client.info("clients")["blocked_clients"], what="no wait of the full worker stands")
-    stage.worker.signal(signal.SIGSTOP)
-    before = [stage.start("hold", {"pending-created": now()}, gate=str(other)) for _ in range(5)]
-    undated = stage.start("hold", gate=str(other))
-    stage.client.hset(stage.key("cutoffs"), field, now())
-    later = format_timestamp(datetime.now(UTC) + timedelta(seconds=1))
-    after = [stage.start("hold", {"pending-created": later}, gate=str(other)) for _ in range(5)]
-    stage.worker.signal(signal.SIGCONT)
+    moment = datetime.now(UTC)
+    earlier, later = ({"pending-created": format_timestamp(moment + timedelta(seconds=n))} for n in (-1, 1))
+    # One step of the server, so that the cut-off stands before any of them is claimed.
+    with stage.client.pipeline(transaction=True) as step:
+        before, undated, after = (
+            stage.put_all(step, [(uuid.uuid4().hex[:12], "hold", {"gate": str(other)}) for _ in range(5)], **fields)
+            for fields in (earlier, {}, later)
+        )
+        step.hset(stage.key("cutoffs"), field, format_timestamp(moment))
+        step.execute()
     gate.touch()
     try:
-        stage.all_ended([*holds, *before, undated, *after])
+        stage.all_ended([*holds, *before, *undated, *after])
         assert stage.fields(before, "error-code") == [["cancelled"]] * 5
-        assert stage.fields([*holds, undated, *after], "result") == [["successful"]] * 8
+        assert stage.fields([*holds, *undated, *after], "result") == [["successful"]] * (10 + slots_taken)
     finally:
         stage.client.delete(stage.key("cutoffs"))
 

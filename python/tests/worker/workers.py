@@ -208,13 +208,21 @@ class World:
 
     def push_all(self, tasks: Iterable[tuple[Any, Any, Any]], queue: str = "default", **fields: Any) -> list[Any]:
         """(id, function, args) each, in one pipeline. Answers the ids."""
-        pipeline, ids = self.client.pipeline(transaction=False), []
+        pipeline = self.client.pipeline(transaction=False)
+        ids = self.put_all(pipeline, tasks, queue, **fields)
+        pipeline.execute()
+        return ids
+
+    def put_all(
+        self, pipeline: Any, tasks: Iterable[tuple[Any, Any, Any]], queue: str = "default", **fields: Any
+    ) -> list[Any]:
+        """The same into a pipeline of the caller, who sends it."""
+        ids = []
         for id, function, args in tasks:
             raw = args if isinstance(args, (str, bytes)) else json.dumps(args or {})
             pipeline.hset(self.task_key(id), mapping={"function": function, "state": "pending", "args": raw, **fields})
             pipeline.lpush(self.key(queue, "pending"), id)
             ids.append(id)
-        pipeline.execute()
         return ids
 
     def task_key(self, id: str | bytes) -> bytes:
