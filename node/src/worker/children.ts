@@ -62,7 +62,7 @@ export class Child {
     this.#channel = channel;
     this.#orders = orders;
     this.#watchdog = new WatchLine(watchdog);
-    this.#listen();
+    this.#listen(watchdog);
     this.say((packer) => packer.begin(KIND.SETUP).text(JSON.stringify(setup)).end());
   }
 
@@ -74,13 +74,15 @@ export class Child {
     return this.#isOver;
   }
 
-  #listen(): void {
+  #listen(watchdog: Duplex): void {
     this.#channel.on('data', (data: Buffer) => this.#hear(data));
     for (const stream of [this.#channel, this.#orders]) stream.on('error', () => {}); // told by its end
+    this.#orders.resume(); // nothing is said on it, but its end is
     for (const name of ['stdout', 'stderr'] as const) {
       this.process[name]?.on('data', (data: Buffer) => this.ears.output?.(name, data)).on('error', () => {});
     }
     this.#channel.once('close', () => this.#end());
+    for (const line of [this.#orders, watchdog]) line.once('close', () => this.#hasLost());
     this.process.once('error', (error) => this.#exited(`it could not be started: ${error.message}`));
     this.process.once('exit', (code, signal) =>
       this.#exited(signal === null ? `it exited with status ${code}` : `it was ended by ${signal}`),
@@ -95,6 +97,11 @@ export class Child {
       this.#channel.removeAllListeners('data').resume();
       this.kill();
     }
+  }
+
+  // A line ends with the process, or code of the user's has closed it: then it neither hears nor can be asked any more.
+  #hasLost(): void {
+    setTimeout(() => this.kill(), END_WITHIN).unref();
   }
 
   #exited(how: string): void {

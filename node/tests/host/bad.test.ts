@@ -25,6 +25,8 @@ const bad = {
   leave: async () => { await sleep(1); process.exit(0); },
   hog: () => { const kept = []; for (;;) kept.push({ n: kept.length, s: [kept.length] }); },
   shut: () => closeSync(3), // the line on which its process tells of runs
+  deafen: () => { closeSync(5); return new Promise(() => {}); }, // the one on which it hears of them
+  hide: () => { closeSync(4); return new Promise(() => {}); }, // the one on which its watchdog answers
   die: () => { process.kill(process.pid, 'SIGKILL'); for (;;); },
   daemon: () => {
     const child = spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' });
@@ -73,6 +75,8 @@ const BAD = [
   ['hog', 'exited', /SIGABRT.*heap out of memory/, {}],
   ['die', 'exited', /SIGKILL/, {}],
   ['shut', 'exited', /SIGKILL/, {}],
+  ['deafen', 'exited', /SIGKILL/, {}],
+  ['hide', 'exited', /SIGKILL/, {}],
 ] as const;
 
 for (const [name, code, reason, options] of BAD) {
