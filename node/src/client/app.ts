@@ -50,6 +50,11 @@ export class Client<F extends object = AnyFunctions> {
       throw new ConfigurationError(`new Doshit(${String(options)}): give an object, such as { redis: 'redis://...' }`);
     }
     const { redis, prefix, queue, check = true } = options;
+    if (redis !== undefined && typeof redis !== 'string' && typeof redis !== 'object') {
+      throw new ConfigurationError(
+        `new Doshit({ redis: ${String(redis)} }): give a URL, or a client of ioredis or node-redis`,
+      );
+    }
     const { DOSHIT_REDIS, REDIS_URL, DOSHIT_APP_PREFIX, DOSHIT_QUEUE } = process.env;
     this.redis = redis ?? (DOSHIT_REDIS || REDIS_URL || 'redis://localhost:6379/0');
     this.keys = new Keys(prefix ?? (DOSHIT_APP_PREFIX || 'doshit'));
@@ -104,8 +109,7 @@ export class Client<F extends object = AnyFunctions> {
     jobs: Iterable<ReadyJob<R>>,
     { signal }: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<Handle<R>[]> {
-    const listed = [...jobs];
-    for (const [at, job] of listed.entries()) checkReady(job, at);
+    const listed = checkReady(jobs);
     signal?.throwIfAborted();
     const checking = this.#checks ? this.side.catalog.checkAll(listed) : undefined;
     if (checking !== undefined) await this.side.within(checking, signal);
@@ -127,7 +131,7 @@ export class Client<F extends object = AnyFunctions> {
    * wrote no `pending-created` is not touched. Throws ServerError, ConfigurationError.
    */
   async cancelQueue(name: string): Promise<Date> {
-    return plans.cutOff(this, 'queue', checkQueue(name));
+    return plans.cutOff(this, 'queue', name);
   }
 
   /** The same as cancelQueue for all tasks of a function, in every queue. */
@@ -188,7 +192,14 @@ export class Client<F extends object = AnyFunctions> {
   }
 }
 
-function checkReady(job: Job, at: number): void {
-  if (typeof job?.function === 'string' && typeof job.args === 'string' && Array.isArray(job.fields)) return;
-  throw new BadArguments(`enqueueMany, place ${at}: this is no job; make each with doshit.job(name, args)`);
+function checkReady<J extends Job>(jobs: Iterable<J>): J[] {
+  if (typeof jobs?.[Symbol.iterator] !== 'function') {
+    throw new BadArguments('enqueueMany: give a list of jobs; make each with doshit.job(name, args)');
+  }
+  const listed = [...jobs];
+  for (const [at, job] of listed.entries()) {
+    if (typeof job?.function === 'string' && typeof job.args === 'string' && Array.isArray(job.fields)) continue;
+    throw new BadArguments(`enqueueMany, place ${at}: this is no job; make each with doshit.job(name, args)`);
+  }
+  return listed;
 }

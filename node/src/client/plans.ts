@@ -3,7 +3,7 @@
 import { type Arg, cancel, drop, requeue } from '../commands/index.js';
 import { ConfigurationError, NotPermitted, ServerError, ServerUnavailable, TaskVanished } from '../errors.js';
 import type { Keys } from '../values/keys.js';
-import { checkQueue } from '../values/names.js';
+import { checkFunction, checkQueue } from '../values/names.js';
 import { ERROR_CODES, type ErrorCode, RESULT_TTL } from '../values/states.js';
 import { raw, textOf } from '../values/text.js';
 import { formatTimestamp } from '../values/times.js';
@@ -55,8 +55,15 @@ export async function cancelAll({ keys, side }: Place, ids: readonly string[]): 
   return words;
 }
 
-/** Cancels what a queue or a function (kind) has waiting, by the clock of Redis; gives that moment. */
+const CHECKS = { queue: checkQueue, function: checkFunction };
+
+/**
+ * Cancels what a queue or a function (kind) has waiting, by the clock of Redis; gives that moment.
+ *
+ * Throws ConfigurationError for a name that cannot be one.
+ */
 export async function cutOff({ keys, side }: Place, kind: 'queue' | 'function', name: string): Promise<Date> {
+  CHECKS[kind](name);
   const [seconds, micros] = ((await side.transport.command(['TIME'], { repeat: true })) as Buffer[]).map(Number);
   const moment = new Date(seconds! * 1000 + Math.floor(micros! / 1000));
   const set = ['HSET', keys.cutoffs, raw(`${kind}:${name}`), formatTimestamp(moment, micros! % 1000)];
@@ -130,8 +137,9 @@ export async function dropFailed(place: Place, wanted: FailedFilter): Promise<nu
   return count;
 }
 
-function check({ queue, code }: FailedFilter): void {
+function check({ queue, function: name, code }: FailedFilter): void {
   if (queue !== undefined) checkQueue(queue);
+  if (name !== undefined) checkFunction(name);
   if (code !== undefined && !ERROR_CODES.includes(code)) {
     throw new ConfigurationError(`error code '${code}': there is no such code; codes are ${ERROR_CODES.join(', ')}`);
   }

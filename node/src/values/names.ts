@@ -46,4 +46,12 @@ export function checkId(id: string): string {
   return id;
 }
 
+/** The name itself. Throws ConfigurationError when it is empty or not text: a function goes by its name. */
+export function checkFunction(name: string): string {
+  if (typeof name !== 'string' || !name) {
+    throw new ConfigurationError(`function name ${shown(name)}: expected text, the name by which workers know it`);
+  }
+  return name;
+}
+
 const shown = (name: unknown): string => (typeof name === 'string' ? JSON.stringify(name.slice(0, 80)) : String(name));

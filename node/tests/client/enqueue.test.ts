@@ -103,8 +103,9 @@ test('an option that cannot be names itself', async () => {
   }
 });
 
-test('settings that are no object are refused', () => {
-  for (const settings of [5, null]) assert.throws(() => new Client(settings as never), ConfigurationError);
+test('settings of another kind are refused', () => {
+  for (const settings of [5, null, { redis: 5 }, { prefix: 5 }, { queue: 5 }])
+    assert.throws(() => new Client(settings as never), ConfigurationError);
 });
 
 test('what is no job names its place, and nothing is submitted', async () => {
@@ -113,6 +114,7 @@ test('what is no job names its place, and nothing is submitted', async () => {
     return error instanceof BadArguments && /place 1: this is no job/.test(error.message);
   });
   assert.equal(await plain.exists(keys.pending('nobody')), 0);
+  for (const none of [5, null, {}]) await assert.rejects(app.enqueueMany(none as never), BadArguments);
 });
 
 test('the same id twice is one task, and for other arguments a conflict that changes nothing', async () => {

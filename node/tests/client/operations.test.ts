@@ -52,6 +52,10 @@ test('a queue or a function is cut off at a moment of the Redis clock', async ()
   assert.deepEqual(await ender.take(), []);
   assert.equal((await app.handle(id).info()).errorCode, 'cancelled');
   await assert.rejects(app.cancelQueue('task'), ConfigurationError);
+  for (const name of ['', 5, () => 1]) {
+    await assert.rejects(app.cancelFunction(name as string), /the name by which workers know it/);
+    await assert.rejects(app.retryFailed({ function: name as string }), /the name by which workers know it/);
+  }
 });
 
 test('failed tasks are listed the newest first, narrowed, run again and dropped', async () => {

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from doshit import BadArguments, ConfigurationError, Doshit, IdConflict, ServerError
+from doshit import BadArguments, BadTask, ConfigurationError, Doshit, IdConflict, ServerError
 
 
 @pytest.fixture
@@ -119,6 +119,43 @@ def test_many_of_different_functions_and_queues_come_back_in_their_order(app, ad
     handles = app.enqueue_many(jobs)
     assert [handle.id for handle in handles] == [job.id for job in jobs]
     assert [foreign.hash(handle.id)["queue"] for handle in handles] == ["default", "other", "mails", "default"]
+
+
+@pytest.mark.parametrize("settings", [{"url": 5}, {"prefix": 5}, {"queue": 5}])
+def test_settings_of_another_kind_are_refused(settings):
+    with pytest.raises(ConfigurationError, match="5"):
+        Doshit(**settings)
+
+
+@pytest.mark.parametrize("name", [5, "", [], print])
+def test_what_is_no_name_of_a_function_is_refused(app, name):
+    with pytest.raises(BadArguments, match="give the name of a function"):
+        app.enqueue(name, {"a": 1})
+    with pytest.raises(ConfigurationError, match="the name by which workers know it"):
+        app.cancel_function(name)
+    with pytest.raises(ConfigurationError, match="the name by which workers know it"):
+        app.retry_failed(function=name)
+
+
+def test_a_task_in_place_of_its_name_is_told_what_to_call(app, add):
+    with pytest.raises(BadArguments, match="call the enqueue of the task itself"):
+        app.enqueue(add, {"a": 1})
+    with pytest.raises(BadTask, match=r"name 5 of .*: expected text"):
+        app.task(name=5)(add.function)
+
+
+def test_what_is_no_id_is_refused(app):
+    for id in (5, None, b"raw"):
+        with pytest.raises(ConfigurationError, match="expected text"):
+            app.handle(id)
+
+
+def test_what_is_no_job_names_its_place_and_nothing_is_submitted(app, add, plain, prefix):
+    with pytest.raises(BadArguments, match=r"place 1: \(2,\) is no job"):
+        app.enqueue_many([add.job(1), (2,)])
+    with pytest.raises(BadArguments, match="is no list of jobs"):
+        app.enqueue_many(5)
+    assert not plain.exists(f"{prefix}:default:pending")
 
 
 def test_large_arguments_are_spread_over_more_calls(app, plain, prefix):

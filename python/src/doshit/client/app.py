@@ -12,7 +12,7 @@ from doshit.client.handle import Handle
 from doshit.client.job import Job
 from doshit.client.operations import Operations
 from doshit.client.task import AsyncTask, Task
-from doshit.errors import BadArguments, BadTask, IdConflict
+from doshit.errors import BadArguments, BadTask, ConfigurationError, IdConflict
 from doshit.values.ids import uuid7
 from doshit.values.keys import Keys
 from doshit.values.names import check_id, check_queue
@@ -72,12 +72,14 @@ class Doshit(Operations):
     tell is read again after some seconds, and where nothing can be read every call passes.
 
     registry: the tasks by name; child_start_hooks: what a worker's child runs before its first task.
-    Raises ConfigurationError for a prefix or a queue that cannot be one.
+    Raises ConfigurationError for a prefix or a queue that cannot be one, and for a url that is no text.
     """
 
     def __init__(
         self, url: str | None = None, *, prefix: str | None = None, queue: str | None = None, check: bool = True
     ) -> None:
+        if url is not None and not isinstance(url, str):
+            raise ConfigurationError(f"Doshit({url!r}): give the server as a URL, such as redis://localhost:6379/0")
         self._checks = check
         self._url, self._queue = url, None if queue is None else check_queue(queue)
         self._keys = None if prefix is None else Keys(prefix)
@@ -164,6 +166,8 @@ class Doshit(Operations):
         from doshit.client.policy import Policy
         from doshit.values.signature import Signature
 
+        if name is not None and not isinstance(name, str):
+            raise BadTask(f"name {name!r} of {function!r}: expected text")
         signature = Signature.of(function, name or "")
         task: Task[..., Any] = Task(self, function, signature.name, signature, options, Policy.of(policy))
         other = self.registry.get(task.name)
@@ -187,6 +191,8 @@ class Doshit(Operations):
 
     def job(self, function: str, args: Mapping[str, Any] | None = None, **options: Unpack[OptionFields]) -> Job[Any]:
         """A call by name, checked, for enqueue_many; see enqueue."""
+        if not isinstance(function, str):
+            raise BadArguments(f"{function!r}: give the name of a function, or call the enqueue of the task itself")
         task = self.registry.get(function)
         if task is not None:
             raw = task.signature.bind((), _named(function, args))
@@ -217,16 +223,17 @@ class Doshit(Operations):
 
         An id conflict stops nothing: all others are submitted, then IdConflict is raised for the first, and its
         `handles` has the handle of every job that was submitted, None for one that was not. After any other
-        ServerError some may have been submitted: those with ids of your own may simply be sent again.
+        ServerError some may have been submitted: those with ids of your own may simply be sent again. Raises
+        BadArguments for what is no job; nothing was submitted then.
         """
-        listed, side = list(jobs), self._sync_side()
+        listed, side = _listed(jobs), self._sync_side()
         if self._checks:
             side.follow(side.catalog.check(listed))
         return self._accept_many(listed, side.submit_many(listed))
 
     async def aenqueue_many(self, jobs: Iterable[Job[R]]) -> list[Handle[R]]:
         """The same as enqueue_many, for an event loop."""
-        listed, side = list(jobs), self._async_side()
+        listed, side = _listed(jobs), self._async_side()
         if self._checks:
             await side.follow(side.catalog.check(listed))
         return self._accept_many(listed, await side.submit_many(listed))
@@ -346,6 +353,16 @@ class Doshit(Operations):
 def _new_id() -> str:
     # The kernel's randomness: after a fork parent and child never draw the same.
     return uuid7(int(time() * 1000), int.from_bytes(os.urandom(10)) >> 6)
+
+
+def _listed(jobs: Iterable[Job[R]]) -> list[Job[R]]:
+    if not isinstance(jobs, Iterable):
+        raise BadArguments(f"enqueue_many: {jobs!r} is no list of jobs; make each with job()")
+    listed = list(jobs)
+    for at, job in enumerate(listed):
+        if not isinstance(job, Job):
+            raise BadArguments(f"enqueue_many, place {at}: {job!r} is no job; make each with job()")
+    return listed
 
 
 def _named(function: str, args: object) -> dict[str, Any]:

@@ -38,16 +38,14 @@ class Operations:
         producer wrote no `pending-created` is not touched.
         """
         from doshit.client import plans
-        from doshit.values.names import check_queue
 
-        return self._sync_side().follow(plans.cutting_off(self.keys, "queue", check_queue(name)))
+        return self._sync_side().follow(plans.cutting_off(self.keys, "queue", name))
 
     async def acancel_queue(self, name: str) -> datetime:
         """The same as cancel_queue, for an event loop."""
         from doshit.client import plans
-        from doshit.values.names import check_queue
 
-        return await self._async_side().follow(plans.cutting_off(self.keys, "queue", check_queue(name)))
+        return await self._async_side().follow(plans.cutting_off(self.keys, "queue", name))
 
     def cancel_function(self, name: str) -> datetime:
         """The same as cancel_queue for all tasks of a function, in every queue. name: as workers know it."""

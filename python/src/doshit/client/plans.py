@@ -15,7 +15,7 @@ from doshit.client.submission import Command, raw
 from doshit.commands import Call, cancel, drop, requeue
 from doshit.errors import ConfigurationError, NotPermitted, ServerError, ServerUnavailable, TaskVanished
 from doshit.values.keys import Keys
-from doshit.values.names import check_queue
+from doshit.values.names import check_function, check_queue
 from doshit.values.states import RESULT_TTL, ErrorCode, Result, State
 from doshit.values.times import format_timestamp
 
@@ -49,9 +49,11 @@ class Filter(NamedTuple):
 
     @classmethod
     def checked(cls, queue: str | None, function: str | None, code: str | None) -> Filter:
-        """Raises ConfigurationError for a queue or a code that cannot be."""
+        """Raises ConfigurationError for a queue, a function or a code that cannot be."""
         if queue is not None:
             check_queue(queue)
+        if function is not None:
+            check_function(function)
         if code is not None and code not in set(ErrorCode):
             raise ConfigurationError(f"error code {code!r}: there is no such code; codes are {', '.join(ErrorCode)}")
         return cls(queue, function, code)
@@ -66,6 +68,7 @@ class Filter(NamedTuple):
         )
 
 
+_CHECKS = {"queue": check_queue, "function": check_function}
 _LOOK = ("state", "result", "function", "error-code")
 
 
@@ -83,7 +86,11 @@ def cancelling(keys: Keys, ids: Sequence[str]) -> Plan[list[str]]:
 
 
 def cutting_off(keys: Keys, kind: str, name: str) -> Plan[datetime]:
-    """Cancels what a queue or a function (kind) has waiting, by the clock of Redis; gives that moment."""
+    """Cancels what a queue or a function (kind) has waiting, by the clock of Redis; gives that moment.
+
+    Raises ConfigurationError for a name that cannot be one.
+    """
+    _CHECKS[kind](name)
     ((seconds, microseconds),) = yield [("TIME",)]
     moment = datetime.fromtimestamp(int(seconds), UTC) + timedelta(microseconds=int(microseconds))
     milliseconds = str(int(CUTOFF_KEPT.total_seconds() * 1000))

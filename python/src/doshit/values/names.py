@@ -38,7 +38,7 @@ ID_BYTES = 255
 
 def check_queue(name: str) -> str:
     """The name itself. Raises ConfigurationError when it cannot be a queue."""
-    if not _QUEUE.fullmatch(name):
+    if not isinstance(name, str) or not _QUEUE.fullmatch(name):
         raise ConfigurationError(f"queue name {name!r}: use 1 to 64 of the characters A-Z a-z 0-9 . _ -")
     if name in RESERVED_QUEUES:
         raise ConfigurationError(f"queue name {name!r} is part of another key of the protocol; choose another name")
@@ -47,7 +47,7 @@ def check_queue(name: str) -> str:
 
 def check_prefix(prefix: str) -> str:
     """The prefix itself. Raises ConfigurationError when it cannot begin a key."""
-    if not prefix or len(prefix) > 64 or not _PREFIX.fullmatch(prefix):
+    if not isinstance(prefix, str) or not prefix or len(prefix) > 64 or not _PREFIX.fullmatch(prefix):
         raise ConfigurationError(
             f"prefix {prefix!r}: use 1 to 64 of the characters A-Z a-z 0-9 . _ - and at most one {{tag}}"
         )
@@ -56,6 +56,8 @@ def check_prefix(prefix: str) -> str:
 
 def check_id(id: str) -> str:
     """The id itself. Raises ConfigurationError when it is empty, longer than 255 bytes of UTF-8, or not text."""
+    if not isinstance(id, str):
+        raise ConfigurationError(f"task id {id!r}: expected text")
     try:
         size = len(id.encode("utf-8", "surrogateescape"))
     except UnicodeEncodeError:
@@ -63,3 +65,10 @@ def check_id(id: str) -> str:
     if not 0 < size <= ID_BYTES:
         raise ConfigurationError(f"task id {id[:40]!r}: 1 to {ID_BYTES} bytes")
     return id
+
+
+def check_function(name: str) -> str:
+    """The name itself. Raises ConfigurationError when it is empty or not text: a function goes by its name."""
+    if not isinstance(name, str) or not name:
+        raise ConfigurationError(f"function name {name!r}: expected text, the name by which workers know it")
+    return name
