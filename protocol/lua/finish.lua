@@ -12,68 +12,93 @@ local held, own = app .. 'held:' .. ARGV[2], ARGV[2] .. '/'
 
 -- The end of a run that succeeded, of a task without a lifetime of its own; told as in ending.lua.
 local lifetime = ARGV[3] ~= 'keep' and string.format('%d', ARGV[3] * 1000)
+local stem, results, moment, call, pcall = app .. 'task:', app .. 'results', now_text(), redis.call, redis.pcall
 local function succeed(key, value, reply_to)
-  redis.call('HSET', key, 'state', 'finished', 'finished-created', now_text(), 'result', 'successful', 'result-value', value)
-  redis.call('PEXPIRE', key, lifetime)
-  redis.pcall('PUBLISH', app .. 'results', key)
+  call('HSET', key, 'state', 'finished', 'finished-created', moment, 'result', 'successful', 'result-value', value)
+  call('PEXPIRE', key, lifetime)
+  pcall('PUBLISH', results, key)
   if reply_to and #reply_to < 256 and string.sub(reply_to, 1, #app) == app then
     local is_told = #value <= 4096 and not string.find(value, '\n', 1, true)
-    redis.pcall('PUBLISH', reply_to, key .. '\n' .. (is_told and value or ''))
+    pcall('PUBLISH', reply_to, key .. '\n' .. (is_told and value or ''))
   end
 end
 
--- Most calls of a worker that is not busy end one run, with a result and no wish. That comes first and makes hardly any
--- function: somebody waits for it, and a script that runs cold pays for each.
-if #ARGV == 8 and ARGV[5] == 'values' and lifetime then
-  local id, claim, key = ARGV[6], ARGV[7], app .. 'task:' .. ARGV[6]
-  local task = redis.pcall('HMGET', key, 'claim', 'state', 'queue', 'result-ttl', 'reply-to')
-  if task[1] == claim and task[2] == 'executing' and task[3] and not task[4] and string.sub(claim, 1, #own) == own then
-    redis.call('HDEL', held, id)  -- the first write, so it lets the rest go on at maxmemory
-    redis.pcall('LREM', app .. task[3] .. ':executing', -1, id)
-    succeed(key, ARGV[8], task[5])
-    return {'finished'}
+-- Most calls end runs with a result and no wish, of one queue and in the order in which they were claimed: those of a worker
+-- with one run, for which somebody waits, and of one with so many that all wait for Redis. That comes first and makes hardly
+-- any function, for a script that runs cold pays for each. Nothing is written before all are known to be so.
+local are_values = ARGV[5] == 'values'
+local usual = are_values and lifetime and #ARGV % 3 == 2 and (#ARGV - 5) / 3 or 0
+local queue
+if usual > 1 then
+  queue = pcall('HGET', stem .. ARGV[6], 'queue')
+  local entries = type(queue) == 'string' and pcall('LRANGE', app .. queue .. ':executing', -usual, -1) or {}
+  for n = 1, usual do
+    if entries[usual + 1 - n] ~= ARGV[3 * n + 3] then usual = 0 end
   end
+end
+local keys, tasks, gone = {}, {}, {}
+for n = 1, usual do
+  local id, claim = ARGV[3 * n + 3], ARGV[3 * n + 4]
+  local key = stem .. id
+  local task = pcall('HMGET', key, 'claim', 'state', 'queue', 'result-ttl', 'reply-to')
+  queue = queue or task[3]
+  if task[1] ~= claim or task[2] ~= 'executing' or not queue or task[3] ~= queue or task[4]
+    or string.find(claim, own, 1, true) ~= 1 then
+    usual = 0
+    break
+  end
+  keys[n], tasks[n], gone[n] = key, task, id
+end
+-- HDEL is the first write, so it lets the rest go on at maxmemory. What is named twice goes the other way too.
+if usual > 0 and call('HDEL', held, unpack(gone)) == usual then
+  local words = {}
+  if usual == 1 then pcall('LREM', app .. queue .. ':executing', -1, gone[1])
+  else call('LTRIM', app .. queue .. ':executing', 0, -usual - 1) end
+  for n = 1, usual do
+    succeed(keys[n], ARGV[3 * n + 5], tasks[n][5])
+    words[n] = 'finished'
+  end
+  return words
 end
 
 -- Parts: keys numbers calls held ending
 local kept = {ARGV[3], tonumber(ARGV[4])}
-local are_values = ARGV[5] == 'values'
 
-local ids, claims, from, to = {}, {}, {}, {}
-local at, n = 6, 0
+-- Where each run begins among the arguments.
+local starts, at, n = {}, 6, 0
 while at <= #ARGV do
   n = n + 1
-  ids[n], claims[n] = ARGV[at], ARGV[at + 1]
-  if are_values then from[n], to[n] = at + 2, at + 2 else from[n], to[n] = at + 3, at + 2 + 2 * ARGV[at + 2] end
-  at = to[n] + 1
+  starts[n] = at
+  at = at + (are_values and 3 or 3 + 2 * ARGV[at + 2])
 end
 all_read(at)
-if n == 0 then return {} end
 
 -- What becomes of the hash: field, value, ...
 local function fields_of(i)
-  if are_values then return 'result', 'successful', 'result-value', ARGV[from[i]] end
-  return unpack(ARGV, from[i], to[i])
+  local from = starts[i] + 3
+  if are_values then return 'result', 'successful', 'result-value', ARGV[from - 1] end
+  return unpack(ARGV, from, from - 1 + 2 * ARGV[from - 1])
 end
 
 -- The queue from which the worker holds this run, or nothing. Most hashes say so; of one that is gone or has been changed,
 -- or was claimed under another name, `held` knows.
 local function queue_held(task, id, claim)
-  if task[1] == claim and task[2] == 'executing' and task[3] and string.sub(claim, 1, #own) == own then return task[3] end
+  if task[1] == claim and task[2] == 'executing' and task[3] and string.find(claim, own, 1, true) == 1 then return task[3] end
   local hold = redis.call('HGET', held, id)
   local claimed, queue = parse_held(hold or '')
   return claimed == claim and queue
 end
 
-local words, tasks, done, gone = {}, {}, {}, {}   -- done: id -> queue; tasks: as read, where something is to be written
+local words, gone = {}, {}
+local tasks = {}    -- as read, where something is to be written; the queue from which each is held, in place of what it says
+local listed = {}   -- id -> the queue in whose executing list it stands
 for i = 1, n do
-  local id, claim = ids[i], claims[i]
+  local id, claim = ARGV[starts[i]], ARGV[starts[i] + 1]
   local task = redis.pcall('HMGET', task_key(id), 'claim', 'state', 'queue', 'result-ttl', 'reply-to')
-  local queue = not done[id] and queue_held(task, id, claim)
+  local queue = not listed[id] and queue_held(task, id, claim)
   if queue then
-    done[id] = queue
+    task[3], listed[id], tasks[i] = queue, queue, task
     gone[#gone + 1] = id
-    tasks[i] = task
     words[i] = 'finished'
   else
     words[i] = (task[1] == claim and task[2] == 'finished') and 'already' or 'stale'
@@ -81,35 +106,33 @@ for i = 1, n do
 end
 if #gone == 0 then return words end
 
-redis.call('HDEL', held, unpack(gone))  -- the first write, so it lets the rest go on at maxmemory
+redis.call('HDEL', held, unpack(gone))
 
 -- Runs end about in the order in which they were claimed, so most of their entries stand at the right end of the list: all
 -- of these go by one call, where each alone costs one.
-local unlisted = {}
 if #gone > 1 then
-  local queue, together = done[gone[1]], 0
+  local queue, together = listed[gone[1]], 0
   local entries = redis.pcall('LRANGE', executing_key(queue), -#gone, -1)
   for k = #entries, 1, -1 do
-    if done[entries[k]] ~= queue or unlisted[entries[k]] then break end
-    unlisted[entries[k]] = true
+    if listed[entries[k]] ~= queue then break end
+    listed[entries[k]] = nil
     together = together + 1
   end
   if together > 0 then redis.call('LTRIM', executing_key(queue), 0, -together - 1) end
 end
 
 for i = 1, n do
-  local id, task = ids[i], tasks[i]
+  local id, claim, task = ARGV[starts[i]], ARGV[starts[i] + 1], tasks[i]
   if task then
-    local queue, claim = done[id], claims[i]
     local stands = task[1] == claim and 'mine' or standing(task, claim)
-    if not unlisted[id] then redis.pcall('LREM', executing_key(queue), -1, id) end
+    if listed[id] then redis.pcall('LREM', executing_key(task[3]), -1, id) end
     if stands == 'mine' and are_values and lifetime and not task[4] then
-      succeed(task_key(id), ARGV[from[i]], task[5])
+      succeed(task_key(id), ARGV[starts[i] + 2], task[5])
     elseif stands == 'mine' or stands == 'gone' then
-      settle(id, queue, task[4], task[5], kept, fields_of(i))
+      settle(id, task[3], task[4], task[5], kept, fields_of(i))
     else
       words[i] = 'stale'
-      if stands == 'spoilt' then quarantine(queue, id) end
+      if stands == 'spoilt' then quarantine(task[3], id) end
     end
   end
 end
