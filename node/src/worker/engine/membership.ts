@@ -13,6 +13,8 @@ import { type Pulse, PulseHere, type PulseMaker } from './pulse.js';
 import type { Session } from './session.js';
 import { version } from './version.js';
 
+const HOST_BYTES = 32; // of the host's name in a worker id
+
 /** What a membership tells. */
 export interface Belonging {
   /** It was taken for dead. */
@@ -23,12 +25,14 @@ export interface Belonging {
   onStops(claims: readonly Buffer[]): void;
 }
 
-/** A name that says where, and is new for each start: host-pid-random. */
-function newWorkerId(): string {
-  const host =
-    hostname()
-      .replace(/[^A-Za-z0-9.-]/g, '-')
-      .slice(0, 40) || 'host';
+/**
+ * A name that says where, and is new for each start: host-pid-random.
+ *
+ * At most 47 bytes, so that a claim stays within 64: Redis keeps a hash in its small form only while no value is longer
+ * (hash-max-listpack-value).
+ */
+export function newWorkerId(name: string = hostname()): string {
+  const host = name.replace(/[^A-Za-z0-9.-]/g, '-').slice(0, HOST_BYTES) || 'host';
   return `${host}-${process.pid}-${randomBytes(3).toString('hex')}`;
 }
 

@@ -20,10 +20,16 @@ from doshit.values.times import format_timestamp
 from doshit.worker.process import boot, pid_namespace, started
 from doshit.worker.supervisor.session import Refused, Session
 
+HOST_BYTES = 32  # of the host's name in a worker id
+
 
 def new_worker_id() -> str:
-    """A name that says where, and is new for each start: host-pid-random."""
-    host = re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname())[:40] or "host"
+    """A name that says where, and is new for each start: host-pid-random.
+
+    At most 47 bytes, so that a claim stays within 64: Redis keeps a hash in its small form only while no value is
+    longer (hash-max-listpack-value; Redis documentation, "Memory optimization").
+    """
+    host = re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname())[:HOST_BYTES] or "host"
     return f"{host}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
