@@ -833,7 +833,7 @@ return words
 `,
   },
   finish: {
-    sha: '686fc50e23a41dbadc92eb82b31fd90a906b2a4c',
+    sha: 'a03ff2feccaa85b8a863c540a944d4cb38840ba6',
     source: `-- finish: executing -> finished. Writes the ends of many runs; each is fenced by its claim.
 -- Parts: base time
 ${base}${time}-- ARGV: now, worker, result-ttl, failed-ttl (seconds), then "values" and for each run, all of which succeeded: id, claim,
@@ -848,48 +848,55 @@ local held, own = app .. 'held:' .. ARGV[2], ARGV[2] .. '/'
 
 -- The end of a run that succeeded, of a task without a lifetime of its own; told as in ending.lua.
 local lifetime = ARGV[3] ~= 'keep' and string.format('%d', ARGV[3] * 1000)
-local stem, results, moment, call, pcall = app .. 'task:', app .. 'results', now_text(), redis.call, redis.pcall
+local stem, results = app .. 'task:', app .. 'results'
 local function succeed(key, value, reply_to)
-  call('HSET', key, 'state', 'finished', 'finished-created', moment, 'result', 'successful', 'result-value', value)
-  call('PEXPIRE', key, lifetime)
-  pcall('PUBLISH', results, key)
+  redis.call('HSET', key, 'state', 'finished', 'finished-created', now_text(), 'result', 'successful', 'result-value', value)
+  redis.call('PEXPIRE', key, lifetime)
+  redis.pcall('PUBLISH', results, key)
   if reply_to and #reply_to < 256 and string.sub(reply_to, 1, #app) == app then
     local is_told = #value <= 4096 and not string.find(value, '\\n', 1, true)
-    pcall('PUBLISH', reply_to, key .. '\\n' .. (is_told and value or ''))
+    redis.pcall('PUBLISH', reply_to, key .. '\\n' .. (is_told and value or ''))
   end
 end
 
--- Most calls end runs with a result and no wish, of one queue and in the order in which they were claimed: those of a worker
--- with one run, for which somebody waits, and of one with so many that all wait for Redis. That comes first and makes hardly
--- any function, for a script that runs cold pays for each. Nothing is written before all are known to be so.
+-- Most calls of a worker that is not busy end one run, with a result and no wish. That comes first and makes hardly any
+-- function: somebody waits for it, and a script that runs cold pays for each.
 local are_values = ARGV[5] == 'values'
-local usual = are_values and lifetime and #ARGV % 3 == 2 and (#ARGV - 5) / 3 or 0
-local queue
-if usual > 1 then
-  queue = pcall('HGET', stem .. ARGV[6], 'queue')
-  local entries = type(queue) == 'string' and pcall('LRANGE', app .. queue .. ':executing', -usual, -1) or {}
-  for n = 1, usual do
-    if entries[usual + 1 - n] ~= ARGV[3 * n + 3] then usual = 0 end
+if #ARGV == 8 and are_values and lifetime then
+  local id, claim, key = ARGV[6], ARGV[7], stem .. ARGV[6]
+  local task = redis.pcall('HMGET', key, 'claim', 'state', 'queue', 'result-ttl', 'reply-to')
+  if task[1] == claim and task[2] == 'executing' and task[3] and not task[4] and string.find(claim, own, 1, true) == 1 then
+    redis.call('HDEL', held, id)  -- the first write, so it lets the rest go on at maxmemory
+    redis.pcall('LREM', app .. task[3] .. ':executing', -1, id)
+    succeed(key, ARGV[8], task[5])
+    return {'finished'}
   end
+end
+
+-- A worker that is busy ends many at once, most times all of one queue, in the order in which they were claimed, and none
+-- with a wish. Redis bounds it then, so these are done in one go. Nothing is written before all are known to be so.
+local usual = #ARGV > 8 and are_values and lifetime and #ARGV % 3 == 2 and (#ARGV - 5) / 3 or 0
+local queue = usual > 0 and redis.pcall('HGET', stem .. ARGV[6], 'queue')
+local executing = type(queue) == 'string' and app .. queue .. ':executing'
+local entries = executing and redis.pcall('LRANGE', executing, -usual, -1) or {}
+for n = 1, usual do
+  if entries[usual + 1 - n] ~= ARGV[3 * n + 3] then usual = 0 end
 end
 local keys, tasks, gone = {}, {}, {}
 for n = 1, usual do
   local id, claim = ARGV[3 * n + 3], ARGV[3 * n + 4]
   local key = stem .. id
-  local task = pcall('HMGET', key, 'claim', 'state', 'queue', 'result-ttl', 'reply-to')
-  queue = queue or task[3]
-  if task[1] ~= claim or task[2] ~= 'executing' or not queue or task[3] ~= queue or task[4]
-    or string.find(claim, own, 1, true) ~= 1 then
+  local task = redis.pcall('HMGET', key, 'claim', 'state', 'queue', 'result-ttl', 'reply-to')
+  if task[1] ~= claim or task[2] ~= 'executing' or task[3] ~= queue or task[4] or string.find(claim, own, 1, true) ~= 1 then
     usual = 0
     break
   end
   keys[n], tasks[n], gone[n] = key, task, id
 end
--- HDEL is the first write, so it lets the rest go on at maxmemory. What is named twice goes the other way too.
-if usual > 0 and call('HDEL', held, unpack(gone)) == usual then
+-- What is named twice goes the other way too.
+if usual > 0 and redis.call('HDEL', held, unpack(gone)) == usual then
+  redis.call('LTRIM', executing, 0, -usual - 1)
   local words = {}
-  if usual == 1 then pcall('LREM', app .. queue .. ':executing', -1, gone[1])
-  else call('LTRIM', app .. queue .. ':executing', 0, -usual - 1) end
   for n = 1, usual do
     succeed(keys[n], ARGV[3 * n + 5], tasks[n][5])
     words[n] = 'finished'
