@@ -119,8 +119,9 @@ function readyOf(name: string, given: Handler | FunctionOptions): Ready {
   try {
     const wantsRetry = retryTest(options.retryOn);
     const policy = policyOf(options, wantsRetry);
+    const check = checkOf(options.schema);
     const catalog = catalogOf(options);
-    return { name, handler: options.handler, policy, catalog, wantsRetry, check: checkOf(options.schema) };
+    return { name, handler: options.handler, policy, catalog, untold: untoldBy(options.schema), wantsRetry, check };
   } catch (error) {
     return refuse((error as Error).message);
   }
@@ -213,20 +214,28 @@ function catalogOf({ schema, returns, doc }: FunctionOptions): string {
     language: 'node',
     parameters,
     queue: '', // whichever its worker serves
-    returns: jsonSchemaOf(returns, 'output'),
+    returns: jsonSchemaOf(returns, 'output') ?? {},
     version: 1,
   });
 }
 
-function jsonSchemaOf(schema: StandardSchema | JsonSchema | undefined, side: 'input' | 'output'): JsonSchema {
+// undefined: a schema that JSON Schema cannot say, or whose library does not; the worker still checks by it.
+function jsonSchemaOf(
+  schema: StandardSchema | JsonSchema | undefined,
+  side: 'input' | 'output',
+): JsonSchema | undefined {
   if (schema === undefined) return {};
   if (!isStandard(schema)) return schema;
   try {
     const told = schema['~standard'].jsonSchema?.[side]?.({ target: 'draft-2020-12' });
-    return typeof told === 'object' && told !== null ? (told as JsonSchema) : {};
+    return typeof told === 'object' && told !== null ? (told as JsonSchema) : undefined;
   } catch {
-    return {}; // a schema that JSON Schema cannot say: the worker still checks by it
+    return undefined;
   }
+}
+
+function untoldBy(schema: FunctionOptions['schema']): string | undefined {
+  return jsonSchemaOf(schema, 'input') === undefined ? (schema as StandardSchema)['~standard'].vendor : undefined;
 }
 
 function defaultsIn({ properties }: JsonSchema): Record<string, unknown> {

@@ -48,6 +48,15 @@ test('a task runs in a process below the worker, and a signal stops both', async
   assert.ok(!below.some(isAlive));
 });
 
+test('the command warns of a schema that tells callers nothing', async () => {
+  const source = `
+    const schema = { '~standard': { version: 1, vendor: 'valibot', validate: (value) => ({ value }) } };
+    export const add = { schema, handler: () => 1 };
+  `;
+  const worker = await serve(server, newApp(server), source);
+  await worker.says('function "add": its schema of valibot tells no JSON Schema');
+});
+
 test('of a thousand tasks each runs once', async () => {
   const app = newApp(server);
   await serve(server, app, SOURCE);

@@ -234,6 +234,36 @@ test('arguments are checked by a JSON Schema or a Standard Schema, whose output 
   assert.equal((await failureOf(await app.enqueue('standard', { a: 5 }))).reason, 'args.a: expected text');
 });
 
+test('of a schema that tells no JSON Schema a warning says that callers do not know it', async () => {
+  const validate = (value: unknown) => ({ value });
+  const schemaOf = (vendor: string, more: object) => ({
+    '~standard': { version: 1 as const, vendor, validate, ...more },
+  });
+  const says = (input: () => unknown) => ({ jsonSchema: { input } });
+  const refuses = () => {
+    throw new Error('a date is no JSON');
+  };
+  const { said } = await work(newApp(server), {
+    silent: { schema: schemaOf('valibot', {}), handler: () => 1 },
+    unable: { schema: schemaOf('zod', says(refuses)), handler: () => 1 },
+    telling: {
+      schema: schemaOf(
+        'zod',
+        says(() => ({ properties: {} })),
+      ),
+      handler: () => 1,
+    },
+    plain: { schema: {}, handler: () => 1 },
+    free: () => 1,
+  });
+  const why = (vendor: string) =>
+    `its schema of ${vendor} tells no JSON Schema, so the catalog does not say what it takes; calls are checked by its worker alone`;
+  assert.deepEqual(said, [
+    `warning: function "silent": ${why('valibot')}`,
+    `warning: function "unable": ${why('zod')}`,
+  ]);
+});
+
 test('an id that is not UTF-8 goes back byte for byte', async () => {
   const app = newApp(server);
   const plain = server.plain();

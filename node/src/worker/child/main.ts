@@ -43,7 +43,7 @@ async function start(setup: Setup): Promise<void> {
     service = new Service(link, local, setup.outputCap, tidy && new Alone(signs, tidy));
     catchErrors(local, service, log);
     takeStreams(setup.outputCap > 0);
-    const served = [...functions].map(([name, { policy, catalog }]) => [name, { policy, catalog }]);
+    const served = [...functions].map(([name, { policy, catalog, untold }]) => [name, { policy, catalog, untold }]);
     say(KIND.HELLO, { functions: Object.fromEntries(served) } satisfies Hello);
   } catch (error) {
     say(KIND.BROKEN, brokenBy(error));

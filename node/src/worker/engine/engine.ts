@@ -102,6 +102,7 @@ export class Engine {
     await this.#session.transport.check(keys.prefix);
     if (this.#stopBy !== undefined) return;
     this.#publish();
+    this.#warnOfUntold();
     this.#fetcher.begin(this.#membership.id);
     this.#duties.begin();
     this.#hints.open();
@@ -117,6 +118,14 @@ export class Engine {
     this.#policies.take(functions, this.parts.executor.slots('alone') > 0);
     this.#membership.publish([...functions].map(([name, { catalog }]) => [name, catalog]));
     this.#membership.register();
+  }
+
+  #warnOfUntold(): void {
+    for (const [name, { untold }] of this.parts.executor.functions) {
+      if (untold === undefined) continue;
+      const why = `its schema of ${untold} tells no JSON Schema, so the catalog does not say what it takes`;
+      this.parts.log('warning', `function ${JSON.stringify(name)}: ${why}; calls are checked by its worker alone`);
+    }
   }
 
   // What roles say to each other.

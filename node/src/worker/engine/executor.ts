@@ -58,6 +58,8 @@ export interface Policy {
 export interface Served {
   readonly policy: Policy;
   readonly catalog: string;
+  /** The library of a schema that cannot be said as JSON Schema: the catalog does not tell what it takes. */
+  readonly untold?: string | undefined;
 }
 
 /** What an executor tells the engine; implemented by the engine. All return at once, and none throws. */
