@@ -1,4 +1,4 @@
-"""How to reach a server: connection settings, what its errors mean, whether it will do. Sends nothing itself."""
+"""How to reach a server: connection settings, what its errors mean, whether it will do. Sends a greeting at most."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import inspect
 import re
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from types import ModuleType
 from typing import Any
 from urllib.parse import unquote
@@ -108,13 +109,28 @@ def check_url(url: str) -> Address:
     raise ConfigurationError(f"{shown!r} is no Redis URL ({why}); {_FORMS}")
 
 
+def _connected_by_tls(connection: Any) -> None:
+    """Reads one reply on a new connection, if logging in has not, and with it the session tickets of TLS 1.3.
+
+    Those come at any time after the handshake (RFC 8446, 4.6.1), and redis-py's pool refuses a connection with bytes to
+    read. What the server has against the user it says again to the first command.
+    """
+    connection.on_connect()
+    if connection.password is None and connection.username is None and not connection.db:
+        with suppress(redis.exceptions.ResponseError):
+            connection.send_command("PING", check_health=False)
+            connection.read_response()
+
+
 def pool(url: str, kind: ModuleType = redis, **settings: Any) -> Any:
     """A pool of redis-py, or of redis.asyncio, for the URL of one node. Connects to nothing.
 
     Who finds all its connections in use waits for one: a burst of calls is no reason to refuse them.
     """
     # Version 5 of redis-py does not compare the name in a certificate with the host unless it is told to.
-    verified = {"ssl_check_hostname": True} if url.startswith("rediss") else {}
+    verified: dict[str, Any] = {"ssl_check_hostname": True} if url.startswith("rediss") else {}
+    if verified and kind is redis:  # the pool of an event loop looks at what was deciphered
+        verified["redis_connect_func"] = _connected_by_tls
     crowd = {"max_connections": _CONNECTIONS, "timeout": None}
     made = kind.BlockingConnectionPool.from_url(url, **{**_TIMES, **verified, **crowd, **settings, **_FIXED})
     made.connection_kwargs.update(_FIXED)
